@@ -1,0 +1,1 @@
+"""Alarms: what a source reports, and how CloudWatch-compatible alarms are evaluated. Pure."""

@@ -1,0 +1,1 @@
+"""The one place that makes boto3 clients."""

@@ -1,0 +1,1 @@
+"""How people are reached: adapters of the escalation room's Channel port."""

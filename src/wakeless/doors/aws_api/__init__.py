@@ -1,0 +1,1 @@
+"""AWS's own APIs: three wire protocols over botocore's service models."""

@@ -1,0 +1,1 @@
+"""Webhooks in, the JSON API, health and metrics."""

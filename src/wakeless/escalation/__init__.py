@@ -1,0 +1,1 @@
+"""Waking somebody, only when all else failed."""

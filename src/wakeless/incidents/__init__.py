@@ -1,0 +1,1 @@
+"""The life of an incident: its states, its moves, its timeline. Pure."""

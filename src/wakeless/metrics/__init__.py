@@ -1,0 +1,1 @@
+"""Metrics: datapoints, statistics, metric math, rollup. Pure."""

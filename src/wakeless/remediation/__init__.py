@@ -1,0 +1,1 @@
+"""Finding what fixes an alarm, and whether it may run. Pure."""

@@ -1,0 +1,1 @@
+"""Where things are kept: the journal, the metrics, the remediation stores."""

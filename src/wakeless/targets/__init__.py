@@ -1,0 +1,1 @@
+"""Where commands run: adapters of the execution room's Target port."""

@@ -1,0 +1,1 @@
+"""Asking whether the same alarm is OK again."""
