@@ -1,0 +1,125 @@
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wakeless.store.sqlite import Database, StoreLocked, StoreNewer, StoreUnavailable
+
+SCHEMA = {"t": ["CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)"]}
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "a.db", schema=SCHEMA)
+    yield database
+    database.close()
+
+
+def count(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM t").fetchone()[0])
+
+
+async def test_a_write_is_read_by_others_once_awaited(db: Database) -> None:
+    await db.write(lambda c: c.execute("INSERT INTO t VALUES (1, 'a')"))
+    assert db.read(count) == 1
+
+
+async def test_a_failing_unit_loses_only_itself(db: Database) -> None:
+    def insert(k: int) -> None:
+        def fn(c: sqlite3.Connection) -> None:
+            c.execute("INSERT INTO t VALUES (?, 'x')", (k,))
+            if k % 7 == 0:
+                raise KeyError(k)
+
+        tasks.append(asyncio.ensure_future(db.write(fn)))
+
+    tasks: list[asyncio.Future[None]] = []
+    for k in range(100):
+        insert(k)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [k for k, r in enumerate(results) if isinstance(r, KeyError)] == list(range(0, 100, 7))
+    assert db.read(count) == 85
+
+
+async def test_many_waiters_share_commits(db: Database) -> None:
+    commits = 0
+
+    def trace(statement: str) -> None:
+        nonlocal commits
+        commits += statement == "COMMIT"
+
+    db._writer.set_trace_callback(trace)
+    await asyncio.gather(
+        *(db.write(lambda c, k=k: c.execute("INSERT INTO t VALUES (?, '')", (k,))) for k in range(500))
+    )
+    assert commits < 100
+
+
+def test_a_second_opener_is_refused_with_the_way_out(db: Database) -> None:
+    with pytest.raises(StoreLocked, match=rf"process {os.getpid()}.*data_dir"):
+        Database(db.path, schema=SCHEMA)
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    Database(tmp_path / "n.db", schema={"t": [SCHEMA["t"][0], "CREATE TABLE u (k)"]}).close()
+    with pytest.raises(StoreNewer):
+        Database(tmp_path / "n.db", schema=SCHEMA)
+
+
+def test_only_missing_migrations_are_applied(tmp_path: Path) -> None:
+    Database(tmp_path / "m.db", schema=SCHEMA).close()
+    db = Database(tmp_path / "m.db", schema={"t": [*SCHEMA["t"], "ALTER TABLE t ADD COLUMN w TEXT"]})
+    assert [c[1] for c in db.read(lambda c: c.execute("PRAGMA table_info(t)").fetchall())] == ["k", "v", "w"]
+    db.close()
+
+
+def test_writing_after_close_says_so(tmp_path: Path) -> None:
+    db = Database(tmp_path / "c.db", schema=SCHEMA)
+    db.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        db.submit(lambda c: None)
+
+
+def test_readers_cannot_write(db: Database) -> None:
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        db.read(lambda c: c.execute("INSERT INTO t VALUES (9, '')"))
+
+
+async def test_a_full_disk_is_a_clear_error_and_the_next_write_works(db: Database) -> None:
+    db._writer.execute("PRAGMA max_page_count = 12")
+    with pytest.raises(StoreUnavailable, match="full"):
+        await db.write(lambda c: c.execute("INSERT INTO t VALUES (1, ?)", ("x" * 200_000,)))
+    db._writer.execute("PRAGMA max_page_count = 100000")
+    await db.write(lambda c: c.execute("INSERT INTO t VALUES (2, 'y')"))
+    assert db.read(count) == 1
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from wakeless.store.sqlite import Database
+        db = Database(Path(sys.argv[1]), schema={"t": ["CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)"]})
+        for k in range(100000):
+            db.submit(lambda c, k=k: c.execute("INSERT INTO t VALUES (?, '')", (k,))).result()
+            print(k, flush=True)
+    """)
+    path = tmp_path / "k.db"
+    child = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    last = -1
+    for _ in range(200):
+        last = int(child.stdout.readline())
+    child.send_signal(signal.SIGKILL)
+    rest = child.communicate()[0].split()
+    last = int(rest[-1]) if rest else last
+    db = Database(path, schema=SCHEMA)
+    assert db.read(count) >= last + 1
+    db.close()
