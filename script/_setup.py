@@ -1,0 +1,103 @@
+"""Make or renew `.venv` for the scripts beside this file; standard library only.
+
+The environment is made once and installed into again only when `pyproject.toml` changed. Two scripts that start at
+the same moment wait for one another.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".pyproject.sha256"
+EXTRAS = ".[test,dev]"
+
+
+def main() -> int:
+    """Bring `.venv` up to date; return the exit status."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if _is_ready(wanted):
+        return 0
+    with (ROOT / "pyproject.toml").open("rb") as lock:  # any file would do; this one is always there
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_ready(wanted):  # somebody else did it while we waited
+            return 0
+        if not _works() and not _make():
+            return 1
+        if not _install():
+            return 1
+        STAMP.write_text(wanted)
+    return 0
+
+
+def _is_ready(wanted: str) -> bool:
+    return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted
+
+
+def _works() -> bool:
+    """Say whether `.venv` is a usable environment with pip (its Python may have been removed since)."""
+    if not PYTHON.exists():
+        return False
+    check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    return subprocess.run([PYTHON, "-c", check], capture_output=True).returncode == 0
+
+
+def _make() -> bool:
+    """Make `.venv` by whatever this machine has: venv, virtualenv or uv."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    base = _base_python()
+    print(f"Making .venv with {base} ...", file=sys.stderr, flush=True)
+    ways = [[base, "-m", "venv", str(VENV)], [base, "-m", "virtualenv", "--quiet", str(VENV)]]
+    if uv := shutil.which("uv"):
+        ways.append([uv, "venv", "--quiet", "--seed", "--python", base, str(VENV)])
+    said = ""
+    for way in ways:
+        done = subprocess.run(way, capture_output=True, text=True)
+        if done.returncode == 0 and _works():
+            return True
+        said = said or (done.stderr or done.stdout).strip()
+        shutil.rmtree(VENV, ignore_errors=True)
+    version = ".".join(map(str, sys.version_info[:2]))
+    print(
+        f"This Python cannot make a virtual environment:\n\n{_indent(said)}\n\n"
+        "Debian and Ubuntu keep that part in a package of its own:\n"
+        f"  sudo apt-get install python3-venv        (or python{version}-venv)\n"
+        "Or use another Python:  PYTHON=/path/to/python3 " + (sys.argv[1] if len(sys.argv) > 1 else "script/..."),
+        file=sys.stderr,
+    )
+    return False
+
+
+def _base_python() -> str:
+    """Return the interpreter to build on: never one that lives inside the environment we are about to replace."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def _install() -> bool:
+    print("Installing what Wakeless needs into .venv (a minute, the first time) ...", file=sys.stderr, flush=True)
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", EXTRAS]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"})
+    if done.returncode == 0:
+        return True
+    print(
+        "\npip could not install the dependencies; what it said stands above.\n"
+        "Behind a proxy or a mirror, tell pip about it first (pip config set global.index-url ...).",
+        file=sys.stderr,
+    )
+    return False
+
+
+def _indent(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines()[:8])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
