@@ -1,1 +1,1 @@
-"""Metrics: datapoints, statistics, metric math, rollup. Pure."""
+"""Metrics as CloudWatch keeps them: samples, statistics, periods and metric math. Pure."""
