@@ -4,7 +4,7 @@
 `signature` decides whether an SNS message is what it says it is.
 """
 
-from wakeless.alarms.inbound.detect import decode, parse, read
+from wakeless.alarms.inbound.detect import decode, parse, read, read_text
 from wakeless.alarms.inbound.reading import Hints, Ignored, Reading
 
-__all__ = ["Hints", "Ignored", "Reading", "decode", "parse", "read"]
+__all__ = ["Hints", "Ignored", "Reading", "decode", "parse", "read", "read_text"]

@@ -9,19 +9,25 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 from wakeless.alarms.alarm import Alarm, AlarmState
-from wakeless.alarms.inbound.reading import MAX_ENTRIES, Context, Fields, Findings, join
+from wakeless.alarms.inbound.reading import MAX_ENTRIES, MAX_NAME, MAX_VALUE, Context, Fields, Findings, kind
 from wakeless.alarms.inbound.regions import partition_of, region_by_long_name
 
-_ARN = re.compile(r"arn:(aws[a-z-]*):([a-z]+):([a-z0-9-]*):([0-9]*):(.+)", re.DOTALL)
+_ARN = re.compile(r"arn:(aws[a-z-]*):[a-z]+:([a-z0-9-]*):([0-9]*):.")
 _STATES = {str(state): state for state in AlarmState}
-_CONSOLES = {
-    "aws": "{region}.console.aws.amazon.com",
-    "aws-cn": "{region}.console.amazonaws.cn",
-    "aws-us-gov": "{region}.console.amazonaws-us-gov.com",
-}
+_CONSOLES = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"}
+_CONSOLES["aws-us-gov"] = "console.amazonaws-us-gov.com"
+
+
+class Arn(NamedTuple):
+    """The parts of an ARN that matter here."""
+
+    partition: str
+    region: str
+    account: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,12 +59,11 @@ class Identity:
     @property
     def url(self) -> str | None:
         """The alarm's page in the AWS console, where its region is known."""
-        parts = _ARN.fullmatch(self.arn or "")
-        console = _CONSOLES.get(parts[1]) if parts else None
-        if parts is None or console is None or not parts[3]:
+        arn = split_arn(self.arn)
+        if arn is None or not arn.region or arn.partition not in _CONSOLES:
             return None
-        host = console.format(region=parts[3])
-        return f"https://{host}/cloudwatch/home?region={parts[3]}#alarmsV2:alarm/{quote(self.name, safe='')}"
+        host = f"{arn.region}.{_CONSOLES[arn.partition]}"
+        return f"https://{host}/cloudwatch/home?region={arn.region}#alarmsV2:alarm/{quote(self.name, safe='')}"
 
 
 def looks_like_alarm_message(payload: Mapping[str, object]) -> bool:
@@ -143,15 +148,10 @@ def read_previous_state(fields: Fields, key: str) -> AlarmState | None:
     return _STATES.get(fields.name(key) or "")
 
 
-def split_arn(arn: str | None) -> tuple[str | None, str | None]:
-    """Return the region and account of an ARN, None each where it does not tell."""
-    parts = _ARN.fullmatch(arn or "")
-    return (parts[3] or None, parts[4] or None) if parts else (None, None)
-
-
-def is_arn(text: str) -> bool:
-    """Say whether ``text`` has the shape of an ARN."""
-    return _ARN.fullmatch(text) is not None
+def split_arn(text: str | None) -> Arn | None:
+    """Return the parts of an ARN, or None when it is none."""
+    found = _ARN.match(text) if text else None
+    return Arn(found[1], found[2], found[3]) if found else None
 
 
 def combine(metrics: Iterable[Watched]) -> Watched:
@@ -184,12 +184,14 @@ def with_attributes(watched: Watched, attributes: Mapping[str, str]) -> Watched:
 def _identity(fields: Fields, context: Context) -> Identity:
     name = fields.required_name("AlarmName")
     arn = fields.name("AlarmArn")
-    if arn and not is_arn(arn):
+    parts = split_arn(arn)
+    if arn and parts is None:
         fields.problem("AlarmArn", "must be an ARN such as arn:aws:cloudwatch:us-east-1:000000000000:alarm:name")
-    region, account = split_arn(arn)
-    account = account or fields.name("AWSAccountId")
+    account = (parts.account if parts else None) or fields.name("AWSAccountId")
     # `Region` is a long name here, and not always the same one; ARNs tell the code.
-    region = region or split_arn(context.topic_arn)[0] or region_by_long_name(fields.text("Region"))
+    if parts is None:
+        parts = split_arn(context.topic_arn)
+    region = (parts.region if parts else None) or region_by_long_name(fields.text("Region"))
     if arn is None and account and region and name:
         # Messages from before about 2020 carry no ARN; this is the one they would have carried.
         arn = f"arn:{partition_of(region)}:cloudwatch:{region}:{account}:alarm:{name}"
@@ -217,13 +219,21 @@ def _dimensions(fields: Fields) -> dict[str, str]:
     """Read ``[{"name": …, "value": …}]``; capitals are tolerated, and so is a map."""
     if isinstance(fields.values.get("Dimensions"), dict):
         return fields.strings("Dimensions")
+    entries = fields.values.get("Dimensions")
+    if not entries:
+        return {}
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        fields.problem("Dimensions", f"must be a list of at most {MAX_ENTRIES} objects")
+        return {}
     dimensions: dict[str, str] = {}
-    for entry in fields.parts("Dimensions"):
-        name = entry.values.get("name", entry.values.get("Name"))
-        value = entry.values.get("value", entry.values.get("Value"))
-        fields.check_entry(entry.path.removeprefix(join(fields.path, "")), name, value)
-        if isinstance(name, str) and isinstance(value, str):
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            fields.problem(f"Dimensions[{index}]", f"must be an object, is {kind(entry)}")
+            continue
+        name = entry.get("name", entry.get("Name"))
+        value = entry.get("value", entry.get("Value"))
+        if isinstance(name, str) and isinstance(value, str) and 0 < len(name) <= MAX_NAME and len(value) <= MAX_VALUE:
             dimensions[name] = value
-    if len(dimensions) > MAX_ENTRIES:
-        fields.problem("Dimensions", f"has more than {MAX_ENTRIES} entries")
+        else:
+            fields.check_entry(f"Dimensions[{index}]", name, value)
     return dimensions

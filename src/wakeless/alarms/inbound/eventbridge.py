@@ -10,7 +10,6 @@ from wakeless.alarms.inbound.cloudwatch import (
     Identity,
     Watched,
     combine,
-    is_arn,
     make_alarm,
     read_previous_state,
     read_state,
@@ -63,7 +62,7 @@ def read_direct_invocation(payload: dict[str, object], context: Context, finding
     """Read what a CloudWatch alarm gives to the Lambda function that is its action."""
     fields = Fields(payload, context.path, findings)
     arn = fields.required_name("alarmArn")
-    if arn and not is_arn(arn):
+    if arn and split_arn(arn) is None:
         fields.problem("alarmArn", "must be an ARN")
     account, region = fields.name("accountId"), fields.name("region")
     detail = fields.part("alarmData")
@@ -77,7 +76,7 @@ def read_direct_invocation(payload: dict[str, object], context: Context, finding
 def _first_resource(fields: Fields) -> str:
     resources = fields.values.get("resources")
     first = resources[0] if isinstance(resources, list) and resources else None
-    if not isinstance(first, str) or not is_arn(first):
+    if not isinstance(first, str) or split_arn(first) is None:
         fields.problem("resources", "must be a list that begins with the alarm's ARN")
         return ""
     return first
@@ -117,14 +116,14 @@ def _read_change(
         return
     if state is AlarmState.ALARM and _is_quiet(detail, state_fields, findings):
         return
-    region_of_arn, account_of_arn = split_arn(arn)
+    parts = split_arn(arn)
     findings.alarms.append(
         make_alarm(
             identity=Identity(
                 name=name,
                 arn=arn,
-                account=account_of_arn or account,
-                region=region_of_arn or region,
+                account=(parts.account if parts else None) or account,
+                region=(parts.region if parts else None) or region,
                 contributor=contributor_id,
             ),
             state=state,
