@@ -247,7 +247,9 @@ def from_client_error(response: Mapping[str, Any], operation: str) -> AwsUnavail
     error = response.get("Error", {})
     code = str(error.get("Code") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-    text = f"{operation}: {code}: {error.get('Message') or 'no message'}" + (f" (HTTP {status})" if status else "")
+    # What answers is not always AWS: a proxy's page of HTML becomes one line of bearable length.
+    words = " ".join(str(error.get("Message") or "no message").split())[:500]
+    text = f"{operation}: {code}: {words}" + (f" (HTTP {status})" if status else "")
     if code in _BUSY or code in _STALE_LOGIN or status == 429 or (status >= 500 and status != 501):
         return AwsUnavailable(text, code)
     return AwsRefused(text, code, status)
