@@ -1,0 +1,1 @@
+"""The wire protocols of AWS's services, driven by the service models."""

@@ -1,0 +1,241 @@
+"""Requests into plain Python values: one parser per shape, made once from the model.
+
+A parser takes a raw value and a list of violations; it returns the value or, if the value has the wrong type,
+raises `Malformed`.  Constraints are collected rather than raised: AWS names all violations in one answer.
+Shapes are compiled to closures because PutMetricData carries thousands of members a call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from wakeless.core.errors import WakelessError
+from wakeless.doors.aws_api.model import wire_name
+from wakeless.doors.aws_api.protocols.constraints import Rule, Violation
+
+Violations = list[Violation]
+Parser = Callable[[object, Violations], object]
+
+_INTEGER_RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+
+
+class Malformed(WakelessError):
+    """A value has not the type that the model demands, or the body is not of its protocol."""
+
+    code = "malformed"
+
+
+class Wire(Protocol):
+    """How one protocol writes scalars and collections; the rest is the same for all."""
+
+    #: Parsers by the model's type names: string, integer, double, boolean, timestamp, blob.
+    scalars: Mapping[str, Parser]
+
+    def items(self, shape: ListShape) -> Callable[[object], list[object]]:
+        """Return a function that takes a raw list apart."""
+        ...
+
+    def pairs(self, shape: MapShape) -> Callable[[object], list[tuple[object, object]]]:
+        """Return a function that takes a raw map apart."""
+        ...
+
+    def members(self, raw: object) -> Mapping[object, object]:
+        """Return a raw structure's members."""
+        ...
+
+
+class Compiler:
+    """Makes the parsers of one protocol; a shape that contains itself is compiled once."""
+
+    def __init__(self, wire: Wire, *, absent: object = None) -> None:
+        """Compile for ``wire``; besides None, ``absent`` stands for a member that is not there."""
+        self._wire = wire
+        self._absent = absent
+        self._made: dict[str, Parser] = {}
+
+    def compile(self, shape: Shape) -> Parser:
+        """Return the parser of ``shape``."""
+        # Members that share a shape may differ in their serialization (flattened lists, wire names).
+        key = f"{shape.name}|{sorted(shape.serialization.items())}"
+        made = self._made.get(key)
+        if made is None:
+            self._made[key] = lambda raw, violations: self._made[key](raw, violations)
+            made = self._made[key] = self._make(shape)
+        return made
+
+    def _make(self, shape: Shape) -> Parser:
+        if isinstance(shape, StructureShape):
+            return self._structure(shape)
+        if isinstance(shape, ListShape):
+            return self._list(shape)
+        if isinstance(shape, MapShape):
+            return self._map(shape)
+        if shape.type_name == "string":
+            return _string(shape, self._wire.scalars["string"])
+        if shape.type_name in _INTEGER_RANGES:
+            return _number(shape, _within(self._wire.scalars["integer"], *_INTEGER_RANGES[shape.type_name]))
+        if shape.type_name in ("double", "float"):
+            return _number(shape, self._wire.scalars["double"])
+        return self._wire.scalars[shape.type_name]
+
+    def _structure(self, shape: StructureShape) -> Parser:
+        table: Mapping[object, tuple[str, Parser]] = {
+            wire_name(member, name): (name, self.compile(member)) for name, member in shape.members.items()
+        }
+        required = tuple(shape.required_members)
+        members = self._wire.members
+        absent = self._absent
+
+        def parse(raw: object, violations: Violations) -> object:
+            given: Mapping[object, object] = raw if type(raw) is dict else members(raw)
+            parsed: dict[str, object] = {}
+            mark = len(violations)
+            for key, value in given.items():
+                entry = table.get(key)
+                # An unknown member is ignored, a null one is absent.
+                if entry is None or value is None or value is absent:
+                    continue
+                name, member = entry
+                parsed[name] = member(value, violations)
+                if len(violations) > mark:
+                    mark = _placed(violations, mark, name)
+            for name in required:
+                if name not in parsed:
+                    violations.append(Violation(Rule.REQUIRED, None, path=[name]))
+            return parsed
+
+        return parse
+
+    def _list(self, shape: ListShape) -> Parser:
+        member = self.compile(shape.member)
+        take_apart = self._wire.items(shape)
+        check = _size_check(shape)
+
+        def parse(raw: object, violations: Violations) -> object:
+            items = take_apart(raw)
+            if check is not None and not check(items, violations):
+                return items
+            parsed = []
+            mark = len(violations)
+            for item in items:
+                if item is None:
+                    continue  # lists are never sparse in the services served here
+                parsed.append(member(item, violations))
+                if len(violations) > mark:
+                    mark = _placed(violations, mark, len(parsed))
+            return parsed
+
+        return parse
+
+    def _map(self, shape: MapShape) -> Parser:
+        key_parser, value_parser = self.compile(shape.key), self.compile(shape.value)
+        take_apart = self._wire.pairs(shape)
+        check = _size_check(shape)
+
+        def parse(raw: object, violations: Violations) -> object:
+            pairs = take_apart(raw)
+            if check is not None and not check(pairs, violations):
+                return {}
+            parsed: dict[object, object] = {}
+            mark = len(violations)
+            for raw_key, raw_value in pairs:
+                key = key_parser(raw_key, violations)
+                if raw_value is not None:
+                    parsed[key] = value_parser(raw_value, violations)
+                if len(violations) > mark:
+                    mark = _placed(violations, mark, str(key))
+            return parsed
+
+        return parse
+
+
+def _placed(violations: Violations, mark: int, segment: str | int) -> int:
+    for violation in violations[mark:]:
+        violation.path.append(segment)
+    return len(violations)
+
+
+def _within(convert: Parser, low: int, high: int) -> Parser:
+    def checked(raw: object, violations: Violations) -> object:
+        value = convert(raw, violations)
+        assert isinstance(value, int)
+        if not low <= value <= high:
+            raise Malformed("a whole number is out of its range")
+        return value
+
+    return checked
+
+
+def _string(shape: Shape, convert: Parser) -> Parser:
+    facts = shape.metadata
+    allowed = frozenset(facts["enum"]) if facts.get("enum") else None
+    low, high = facts.get("min"), facts.get("max")
+    pattern = _compiled(facts.get("pattern"))
+    secret = bool(facts.get("sensitive"))
+    if allowed is None and low is None and high is None and pattern is None:
+        return convert
+
+    def parse(raw: object, violations: Violations) -> object:
+        value = raw if type(raw) is str else convert(raw, violations)
+        assert isinstance(value, str)
+        if allowed is not None:
+            if value not in allowed:
+                violations.append(Violation(Rule.ENUM, value, facts["enum"], secret=secret))
+            return value
+        if low is not None and len(value) < low:
+            violations.append(Violation(Rule.MIN_LENGTH, value, low, secret=secret))
+        elif high is not None and len(value) > high:
+            violations.append(Violation(Rule.MAX_LENGTH, value, high, secret=secret))
+        elif pattern is not None and not pattern.fullmatch(value):
+            violations.append(Violation(Rule.PATTERN, value, facts["pattern"], secret=secret))
+        return value
+
+    return parse
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    try:
+        return re.compile(pattern)
+    except re.error:
+        # Java's classes such as \p{L}: the operation itself must judge such a value.
+        return None
+
+
+def _number(shape: Shape, convert: Parser) -> Parser:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is None and high is None:
+        return convert
+
+    def parse(raw: object, violations: Violations) -> object:
+        value = convert(raw, violations)
+        assert isinstance(value, int | float)
+        if low is not None and value < low:
+            violations.append(Violation(Rule.MIN_VALUE, value, low))
+        elif high is not None and value > high:
+            violations.append(Violation(Rule.MAX_VALUE, value, high))
+        return value
+
+    return parse
+
+
+def _size_check(shape: Shape) -> Callable[[list[object] | list[tuple[object, object]], Violations], bool] | None:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is None and high is None:
+        return None
+
+    def check(items: list[object] | list[tuple[object, object]], violations: Violations) -> bool:
+        if low is not None and len(items) < low:
+            violations.append(Violation(Rule.MIN_SIZE, items, low))
+            return False
+        if high is not None and len(items) > high:
+            violations.append(Violation(Rule.MAX_SIZE, items, high))
+            return False
+        return True
+
+    return check
