@@ -67,8 +67,13 @@ class MetricRef:
 
     namespace: str
     name: str
-    #: (name, value) pairs sorted by name: the order in which they were sent means nothing.
+    #: (name, value) pairs as they were sent; their order means nothing but is given back.
     dimensions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+        """What two references to the same metric have in common."""
+        return (self.namespace, self.name, tuple(sorted(self.dimensions)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,10 +213,8 @@ class AlarmStatus:
     evaluation_state: EvaluationState | None = None
     suppressed_by: SuppressedBy | None = None
     suppressed_reason: str | None = None
-    #: When the wait or extension period that holds the actions ends.
+    #: When the wait or extension period that holds the actions back ends.
     hold_until: datetime | None = None
-    #: Whether the present state's actions were held back and are still owed.
-    owed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

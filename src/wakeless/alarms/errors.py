@@ -8,6 +8,7 @@ AlarmRefused
 ├── LimitExceeded                 400
 ├── InvalidFormat                 400: state reason data that is not JSON
 ├── InvalidNextToken              400
+├── ReservedTag                   AccessDenied 403
 ├── UnknownAlarm                  ResourceNotFound 404
 └── UnknownResource               ResourceNotFoundException 404 (the tagging operations)
 """
@@ -91,3 +92,11 @@ class UnknownResource(AlarmRefused):
     code = "unknown_resource"
     aws_code = "ResourceNotFoundException"
     status = 404
+
+
+class ReservedTag(AlarmRefused):
+    """A tag's key begins with ``aws:``, which is not for customers."""
+
+    code = "reserved_tag"
+    aws_code = "AccessDenied"
+    status = 403
