@@ -47,8 +47,15 @@ class Service:
             return not _take(lock.fileno(), fcntl.LOCK_SH)
 
     def pid(self) -> int:
-        """Return the process id of the running service."""
-        return int(self._pid.read_text())
+        """Return the process id of the running service; it is written a moment after the service is active."""
+        until = time.monotonic() + STOP_SECONDS
+        while True:
+            try:
+                return int(self._pid.read_text())
+            except FileNotFoundError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def start(self) -> int:
         """Start it unless it runs; return the exit status."""
@@ -62,6 +69,7 @@ class Service:
                 time.sleep(0.01)
             unit = configparser.ConfigParser(interpolation=None)
             unit.read(self._unit)
+            self._pid.unlink(missing_ok=True)
             with self._log.open("ab") as log:
                 process = subprocess.Popen(
                     shlex.split(unit["Service"]["ExecStart"]),
@@ -72,7 +80,9 @@ class Service:
                     # The lock is on the open file, so it lives as long as the service does.
                     pass_fds=(lock.fileno(),),
                 )
-            self._pid.write_text(str(process.pid))
+            whole = self._pid.with_suffix(".new")
+            whole.write_text(str(process.pid))
+            whole.replace(self._pid)
         try:
             process.wait(SETTLE_SECONDS)
         except subprocess.TimeoutExpired:
