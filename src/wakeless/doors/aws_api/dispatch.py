@@ -16,7 +16,6 @@ from wakeless.doors.aws_api.cloudwatch import cloudwatch
 from wakeless.doors.aws_api.errors import AwsError
 from wakeless.doors.aws_api.model import ServiceShapes
 from wakeless.doors.aws_api.protocols.base import Answer
-from wakeless.doors.aws_api.protocols.query import form
 from wakeless.doors.aws_api.routing import QUERY, Destination, by_version, looks_like_aws, route
 from wakeless.doors.aws_api.service import AwsService, Call
 from wakeless.doors.aws_api.sigv4 import Verifier, WireRequest, claimed_scope
@@ -138,9 +137,10 @@ class AwsApi:
         caller = self._verifier.authenticate(request, services={each.shapes.signing_name for each in served}, now=now)
         body = inflate(request, self._max_expanded)
         service, action = destination.service, destination.operation
+        document: object = None
         if destination.protocol is QUERY:
-            body = _with_query_string(request, body)
-            service, action = self._query_target(service, form(body))
+            document = parameters = QUERY.decode(_with_query_string(request, body))
+            service, action = self._query_target(service, parameters)
         if service is None or action is None:
             raise AwsError("InvalidAction", _unknown_service(request))
         operation = service.shapes.operation(action)
@@ -149,9 +149,11 @@ class AwsApi:
         handler = service.operations.get(action)
         if handler is None:
             raise AwsError("InvalidAction", f"The operation {action} is not supported by this endpoint.")
+        if document is None:
+            document = destination.protocol.decode(body)
         call = Call(
             operation=action,
-            parameters=destination.protocol.parse(operation, body),
+            parameters=destination.protocol.parse(operation, document),
             caller=caller,
             region=scope[0] if scope else self._region,
             now=now,

@@ -28,13 +28,16 @@ class AwsJson:
         self._parsers = Compiler(StructuredWire())
         self._formatters = TreeFormatter(timestamp=_timestamp, blob=_blob, double=_double)
 
-    def parse(self, operation: OperationShapes, body: bytes) -> dict[str, object]:
-        """Return the parameters in ``body``; raises `AwsError`."""
+    def decode(self, body: bytes) -> object:
+        """Return the document in ``body``; raises `AwsError`."""
         try:
             # No body at all means no parameters.
-            document = orjson.loads(body) if body.strip() else {}
+            return orjson.loads(body) if body.strip() else {}
         except orjson.JSONDecodeError as error:
             raise AwsError("MalformedInput", f"Could not parse request body into json: {error.msg}") from None
+
+    def parse(self, operation: OperationShapes, document: object) -> dict[str, object]:
+        """Return an operation's parameters; raises `AwsError`."""
         return parse_document(self._parsers, operation, document)
 
     def answer(

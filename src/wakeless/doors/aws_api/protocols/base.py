@@ -29,8 +29,12 @@ class WireProtocol(Protocol):
     #: As botocore's models name it.
     name: str
 
-    def parse(self, operation: OperationShapes, body: bytes) -> dict[str, object]:
-        """Return the parameters in ``body``; raises `AwsError`."""
+    def decode(self, body: bytes) -> object:
+        """Return what ``body`` holds, whatever the operation; raises `AwsError`."""
+        ...
+
+    def parse(self, operation: OperationShapes, document: object) -> dict[str, object]:
+        """Return an operation's parameters from a decoded body; raises `AwsError`."""
         ...
 
     def answer(

@@ -34,9 +34,14 @@ class RpcV2Cbor:
         self._parsers = Compiler(StructuredWire(), absent=cbor2.undefined)
         self._formatters = TreeFormatter(timestamp=_timestamp, blob=_same, double=_double)
 
-    def parse(self, operation: OperationShapes, body: bytes) -> dict[str, object]:
-        """Return the parameters in ``body``; raises `AwsError`."""
-        return parse_document(self._parsers, operation, decode(body) if body else {})
+    def decode(self, body: bytes) -> object:
+        """Return the one item in ``body``; raises `AwsError`."""
+        # An operation without input has no body.
+        return decode(body) if body else {}
+
+    def parse(self, operation: OperationShapes, document: object) -> dict[str, object]:
+        """Return an operation's parameters; raises `AwsError`."""
+        return parse_document(self._parsers, operation, document)
 
     def answer(
         self, service: ServiceShapes, operation: OperationShapes, result: Plain | None, request_id: str

@@ -8,6 +8,7 @@ Shapes are compiled to closures because PutMetricData carries thousands of membe
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -101,7 +102,7 @@ class Compiler:
                     continue
                 name, member = entry
                 parsed[name] = member(value, violations)
-                if len(violations) > mark:
+                if violations and len(violations) > mark:
                     mark = _placed(violations, mark, name)
             for name in required:
                 if name not in parsed:
@@ -125,7 +126,7 @@ class Compiler:
                 if item is None:
                     continue  # lists are never sparse in the services served here
                 parsed.append(member(item, violations))
-                if len(violations) > mark:
+                if violations and len(violations) > mark:
                     mark = _placed(violations, mark, len(parsed))
             return parsed
 
@@ -146,7 +147,7 @@ class Compiler:
                 key = key_parser(raw_key, violations)
                 if raw_value is not None:
                     parsed[key] = value_parser(raw_value, violations)
-                if len(violations) > mark:
+                if violations and len(violations) > mark:
                     mark = _placed(violations, mark, str(key))
             return parsed
 
@@ -172,27 +173,36 @@ def _within(convert: Parser, low: int, high: int) -> Parser:
 
 def _string(shape: Shape, convert: Parser) -> Parser:
     facts = shape.metadata
-    allowed = frozenset(facts["enum"]) if facts.get("enum") else None
-    low, high = facts.get("min"), facts.get("max")
-    pattern = _compiled(facts.get("pattern"))
     secret = bool(facts.get("sensitive"))
-    if allowed is None and low is None and high is None and pattern is None:
+    if facts.get("enum"):
+        return _enum(tuple(facts["enum"]), convert, secret)
+    low, high = facts.get("min", 0), facts.get("max", sys.maxsize)
+    pattern = _compiled(facts.get("pattern"))
+    if low <= 0 and high == sys.maxsize and pattern is None:
         return convert
 
     def parse(raw: object, violations: Violations) -> object:
-        value = raw if type(raw) is str else convert(raw, violations)
-        assert isinstance(value, str)
-        if allowed is not None:
-            if value not in allowed:
-                violations.append(Violation(Rule.ENUM, value, facts["enum"], secret=secret))
-            return value
-        if low is not None and len(value) < low:
-            violations.append(Violation(Rule.MIN_LENGTH, value, low, secret=secret))
-        elif high is not None and len(value) > high:
-            violations.append(Violation(Rule.MAX_LENGTH, value, high, secret=secret))
-        elif pattern is not None and not pattern.fullmatch(value):
-            violations.append(Violation(Rule.PATTERN, value, facts["pattern"], secret=secret))
-        return value
+        if type(raw) is not str:
+            return convert(raw, violations)  # which knows what to call it
+        if not low <= len(raw) <= high:
+            rule, limit = (Rule.MIN_LENGTH, low) if len(raw) < low else (Rule.MAX_LENGTH, high)
+            violations.append(Violation(rule, raw, limit, secret=secret))
+        elif pattern is not None and not pattern.fullmatch(raw):
+            violations.append(Violation(Rule.PATTERN, raw, facts["pattern"], secret=secret))
+        return raw
+
+    return parse
+
+
+def _enum(values: tuple[str, ...], convert: Parser, secret: bool) -> Parser:
+    allowed = frozenset(values)
+
+    def parse(raw: object, violations: Violations) -> object:
+        if type(raw) is not str:
+            return convert(raw, violations)
+        if raw not in allowed:
+            violations.append(Violation(Rule.ENUM, raw, values, secret=secret))
+        return raw
 
     return parse
 

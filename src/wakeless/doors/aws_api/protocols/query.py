@@ -38,9 +38,14 @@ class Query:
         self._parsers = Compiler(QueryWire())
         self._writers = XmlWriters()
 
-    def parse(self, operation: OperationShapes, body: bytes) -> dict[str, object]:
-        """Return the parameters in a form; raises `AwsError`."""
-        return parse_document(self._parsers, operation, grow(form(body)))
+    def decode(self, body: bytes) -> dict[str, str]:
+        """Return the parameters of a form, ``Action`` and ``Version`` among them; raises `AwsError`."""
+        return form(body)
+
+    def parse(self, operation: OperationShapes, document: object) -> dict[str, object]:
+        """Return an operation's parameters; raises `AwsError`."""
+        assert isinstance(document, dict)
+        return parse_document(self._parsers, operation, grow(document))
 
     def answer(
         self, service: ServiceShapes, operation: OperationShapes, result: Plain | None, request_id: str
@@ -74,9 +79,10 @@ def form(body: bytes) -> dict[str, str]:
     try:
         text = body.decode("ascii")
         for part in text.split("&"):
-            if part:
-                name, _, value = part.partition("=")
-                parameters[_unquoted(name)] = _unquoted(value)
+            name, _, value = part.partition("=")
+            if "%" in part or "+" in part:
+                name, value = _unquoted(name), _unquoted(value)
+            parameters[name] = value
     except UnicodeDecodeError:
         raise AwsError("MalformedInput", "The form is not percent-encoded UTF-8") from None
     return parameters
@@ -100,25 +106,34 @@ def grow(parameters: Mapping[str, str]) -> dict[str, object]:
         prefix, _, leaf = name.rpartition(".")
         branch = branches.get(prefix)
         if branch is None:
-            branch = branches[prefix] = _branch(root, prefix)
+            branch = _branch(branches, prefix)
         if type(branch.setdefault(leaf, value)) is dict and value:
-            raise AwsError("MalformedInput", f"The parameter {name[:256]} has both a value and members")
+            raise _leaf_and_branch(name)
     return root
 
 
-def _branch(root: dict[str, object], prefix: str) -> dict[str, object]:
-    segments = prefix.split(".")
-    if len(segments) > _MAX_DEPTH:
-        raise AwsError("MalformedInput", "A parameter's name has too many parts")
-    node = root
-    for segment in segments:
+def _branch(branches: dict[str, dict[str, object]], prefix: str) -> dict[str, object]:
+    missing = []
+    known = prefix
+    while known not in branches:
+        known, _, segment = known.rpartition(".")
+        missing.append(segment)
+        if len(missing) > _MAX_DEPTH:
+            raise AwsError("MalformedInput", "A parameter's name has too many parts")
+    node = branches[known]
+    for segment in reversed(missing):
+        known = f"{known}.{segment}" if known else segment
         child = node.get(segment)
         if child is None or child == "":
             child = node[segment] = {}
         if type(child) is not dict:
-            raise AwsError("MalformedInput", f"The parameter {prefix[:256]} has both a value and members")
-        node = child
+            raise _leaf_and_branch(known)
+        node = branches[known] = child
     return node
+
+
+def _leaf_and_branch(name: str) -> AwsError:
+    return AwsError("MalformedInput", f"The parameter {name[:256]} has both a value and members")
 
 
 def _string(raw: object, violations: Violations) -> object:
