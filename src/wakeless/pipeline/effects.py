@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeless.escalation.ports import MessageKind
-from wakeless.pipeline.events import Result
+from wakeless.execution.outcome import Outcome
 from wakeless.pipeline.run import Attempt
 
 
@@ -21,9 +21,7 @@ class EndAttempt:
     """The result."""
 
     attempt_id: str
-    result: Result
-    exit_code: int | None
-    detail: str
+    outcome: Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from wakeless.alarms.alarm import Alarm
+from wakeless.execution.outcome import Outcome
 from wakeless.remediation.guard import Hold
 from wakeless.remediation.plan import NoPlan, Plan
 from wakeless.verification.settle import Observation
-
-
-class Result(StrEnum):
-    """How an attempt ended."""
-
-    SUCCEEDED = "succeeded"
-    #: The script's exit code was not 0.
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    #: It never began: no interpreter, no permission, disk full, script gone, login refused.
-    NOT_STARTED = "not_started"
-    #: The target did not answer, and nothing ran.
-    UNREACHABLE = "unreachable"
-    #: It began and nobody knows how it ended.
-    UNKNOWN = "outcome_unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,10 +50,7 @@ class AttemptEnded:
     """An attempt ended, one way or another."""
 
     attempt_id: str
-    result: Result
-    exit_code: int | None = None
-    #: One sentence for people; for a failure, its cause.
-    detail: str = ""
+    outcome: Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

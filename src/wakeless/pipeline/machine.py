@@ -14,6 +14,7 @@ from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.core.errors import Refused
 from wakeless.core.timeline import TimelineEntry
 from wakeless.escalation.ports import MessageKind
+from wakeless.execution.outcome import Result
 from wakeless.incidents.incident import Incident, Status, move
 from wakeless.pipeline.effects import BeginAttempt, Effect, EndAttempt, Tell
 from wakeless.pipeline.events import (
@@ -27,7 +28,6 @@ from wakeless.pipeline.events import (
     Guarded,
     Planned,
     Probed,
-    Result,
     RetryRequested,
 )
 from wakeless.pipeline.run import Attempt, Decision, HoldState, Phase, Run
@@ -310,28 +310,27 @@ def _attempt_ended(draft: _Draft, event: AttemptEnded) -> None:
     attempt, plan = run.attempt, run.plan
     if run.phase is not Phase.EXECUTING or attempt is None or plan is None or attempt.id != event.attempt_id:
         return
+    result, detail = event.outcome.result, event.outcome.detail
     draft.run = replace(run, attempt=replace(attempt, ended_at=draft.now))
     draft.note(
         "attempt.ended",
-        f"Attempt {attempt.number} {_RESULT_WORDS[event.result]}" + (f": {event.detail}" if event.detail else ""),
+        f"Attempt {attempt.number} {_RESULT_WORDS[result]}" + (f": {detail}" if detail else ""),
         attempt_id=attempt.id,
-        result=event.result,
-        exit_code=event.exit_code,
+        result=result,
+        exit_code=event.outcome.exit_code,
         seconds=round((draft.now - attempt.began_at).total_seconds(), 3),
     )
-    draft.effects.append(
-        EndAttempt(attempt_id=attempt.id, result=event.result, exit_code=event.exit_code, detail=event.detail)
-    )
-    if event.result is Result.SUCCEEDED or run.incident.alarm_state is AlarmState.OK:
+    draft.effects.append(EndAttempt(attempt_id=attempt.id, outcome=event.outcome))
+    if result is Result.SUCCEEDED or run.incident.alarm_state is AlarmState.OK:
         draft.go(Phase.VERIFYING, Status.VERIFYING)
         _judge(draft)
-    elif event.result is Result.UNKNOWN:
+    elif result is Result.UNKNOWN:
         # Never guessed: a person must look before anything runs again.
-        _escalate(draft, "outcome_unknown", event.detail or "the outcome is unknown", plan.policy.escalate_to)
-    elif event.result is Result.CANCELLED:
+        _escalate(draft, "outcome_unknown", f"the outcome is unknown: {detail}", plan.policy.escalate_to)
+    elif result is Result.CANCELLED:
         _escalate(draft, "cancelled", run.reason or "the attempt was cancelled", plan.policy.escalate_to)
     else:
-        _again(draft, plan, f"attempt {attempt.number} {_RESULT_WORDS[event.result]}: {event.detail}".rstrip(": "))
+        _again(draft, plan, f"attempt {attempt.number} {_RESULT_WORDS[result]}: {detail}".rstrip(": "))
 
 
 _RESULT_WORDS = {

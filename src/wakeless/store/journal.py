@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 
 from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.core.timeline import TimelineEntry
-from wakeless.escalation.ports import Message
-from wakeless.pipeline.effects import EndAttempt
+from wakeless.escalation.ports import MessageKind
+from wakeless.pipeline.effects import EndAttempt, Tell
 from wakeless.pipeline.run import Attempt, Run
 from wakeless.store.sql import load_queries, load_text
 
@@ -29,7 +29,6 @@ LAST_ID = "~"
 _SQL = load_queries("journal.sql")
 _RUN: TypeAdapter[Run] = TypeAdapter(Run)
 _ALARM: TypeAdapter[Alarm] = TypeAdapter(Alarm)
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 
 def moment(seconds: float) -> datetime:
@@ -65,7 +64,9 @@ class Delivery:
     id: str
     incident_id: str
     channel: str
-    message: Message
+    kind: MessageKind
+    #: Why people are told, one sentence.
+    reason: str
     #: How often it was tried.
     tries: int
     created_at: datetime
@@ -242,9 +243,9 @@ def end_attempt(db: sqlite3.Connection, end: EndAttempt, now: datetime) -> None:
     row = {
         "id": end.attempt_id,
         "ended_at": now.timestamp(),
-        "result": end.result,
-        "exit_code": end.exit_code,
-        "detail": end.detail,
+        "result": end.outcome.result,
+        "exit_code": end.outcome.exit_code,
+        "detail": end.outcome.detail,
     }
     db.execute(_SQL["end_attempt"], row)
 
@@ -286,14 +287,16 @@ def _attempt(cursor: sqlite3.Cursor, row: Sequence[Any]) -> AttemptRow:
     return AttemptRow(**{name: values[name] for name in AttemptRow.__dataclass_fields__})
 
 
-def put_message(db: sqlite3.Connection, channel: str, message: Message, now: datetime) -> None:
-    """Put one message for one channel into the outbox."""
+def put_message(
+    db: sqlite3.Connection, message_id: str, incident_id: str, channel: str, tell: Tell, now: datetime
+) -> None:
+    """Put one message for one channel into the outbox; its words are made when it is sent."""
     row = {
-        "id": message.id,
-        "incident_id": message.incident_id,
+        "id": message_id,
+        "incident_id": incident_id,
         "channel": channel,
-        "kind": message.kind,
-        "message": _MESSAGE.dump_json(message).decode(),
+        "kind": tell.kind,
+        "reason": tell.reason,
         "now": now.timestamp(),
     }
     db.execute(_SQL["put_message"], row)
@@ -307,7 +310,8 @@ def due_messages(db: sqlite3.Connection, now: datetime, limit: int) -> list[Deli
             id=row[0],
             incident_id=row[1],
             channel=row[2],
-            message=_MESSAGE.validate_json(row[4]),
+            kind=MessageKind(row[3]),
+            reason=row[4],
             tries=row[5],
             created_at=moment(row[6]),
         )

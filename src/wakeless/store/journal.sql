@@ -101,11 +101,11 @@ SELECT incident_id FROM attempts WHERE target = :target AND ended_at IS NULL AND
 SELECT opened_at FROM incidents WHERE fingerprint = :fingerprint AND opened_at > :since
 
 -- put_message: one delivery
-INSERT INTO outbox (id, incident_id, channel, kind, message, created_at, next_at)
-VALUES (:id, :incident_id, :channel, :kind, :message, :now, :now)
+INSERT INTO outbox (id, incident_id, channel, kind, reason, created_at, next_at)
+VALUES (:id, :incident_id, :channel, :kind, :reason, :now, :now)
 
 -- due_messages: deliveries to be tried now
-SELECT id, incident_id, channel, kind, message, tries, created_at FROM outbox
+SELECT id, incident_id, channel, kind, reason, tries, created_at FROM outbox
 WHERE status = 'pending' AND next_at <= :now ORDER BY next_at LIMIT :limit
 
 -- next_message: when the next delivery is due
@@ -132,7 +132,7 @@ WHERE incident_id = :incident_id AND channel = :channel AND status = 'pending' A
 SELECT DISTINCT channel FROM outbox WHERE incident_id = :incident_id AND kind <> 'incident.resolved'
 
 -- messages_of: an incident's deliveries
-SELECT id, channel, kind, status, tries, created_at, sent_at, next_at, reference, error FROM outbox
+SELECT id, channel, kind, reason, status, tries, created_at, sent_at, next_at, reference, error FROM outbox
 WHERE incident_id = :incident_id ORDER BY created_at, id
 
 -- get_switch: one switch

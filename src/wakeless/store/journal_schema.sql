@@ -82,7 +82,7 @@ CREATE TABLE outbox (
     incident_id TEXT NOT NULL,
     channel TEXT NOT NULL,
     kind TEXT NOT NULL,
-    message TEXT NOT NULL,
+    reason TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'pending',
     tries INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL,

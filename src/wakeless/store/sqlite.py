@@ -125,6 +125,9 @@ class Database:
         if db is None:
             db = self._connect()
             db.execute("PRAGMA query_only = ON")
+            db.execute(
+                "PRAGMA cache_size = -2048"
+            )  # there may be many readers; the page cache of the system serves them
             self._local.db = db
             with self._guard:
                 self._readers.append(db)

@@ -1,0 +1,203 @@
+"""Performs what the pipeline asks for: the server's host of `pipeline.machine`.
+
+It holds nothing that is not in the journal. A restart asks `next_todo` of every incident again and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+
+from wakeless.alarms.alarm import Alarm
+from wakeless.app.attempts import AttemptDesk
+from wakeless.app.feed import Feed
+from wakeless.app.ledger import Ledger
+from wakeless.core.clock import Clock
+from wakeless.core.errors import Unavailable, WakelessError
+from wakeless.execution.outcome import Outcome, Result
+from wakeless.pipeline.events import AttemptEnded, Due, Event, Planned, Probed
+from wakeless.pipeline.run import Attempt, Run
+from wakeless.pipeline.todo import AskGuard, FindPlan, Probe, RunAttempt, TimeIsUp, next_todo
+from wakeless.remediation.plan import NoPlan, Plan
+from wakeless.store import journal
+from wakeless.store.sqlite import Database
+from wakeless.verification.settle import NoAnswer, Observation
+
+logger = logging.getLogger(__name__)
+
+#: Incidents being planned, guarded or probed at the same moment; attempts run beside them.
+WORKERS = 16
+#: Due incidents picked up at once.
+PAGE = 200
+#: Seconds before an incident whose step could not be written is picked up again.
+SETBACK = 2.0
+
+FindsPlan = Callable[[Alarm], Awaitable[Plan | NoPlan]]
+Observes = Callable[[Alarm], Awaitable[Observation]]
+
+
+class Conductor:
+    """Picks incidents up, does what is to be done, and lets them go when they must wait."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        ledger: Ledger,
+        feed: Feed,
+        clock: Clock,
+        find_plan: FindsPlan,
+        observe: Observes,
+        attempts: AttemptDesk,
+    ) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._feed = feed
+        self._clock = clock
+        self._find_plan = find_plan
+        self._observe = observe
+        self._attempts = attempts
+        self._ready: asyncio.Queue[str] = asyncio.Queue()
+        #: Incidents queued or being worked on; those named again meanwhile are picked up once more.
+        self._busy: dict[str, bool] = {}
+        self._executing: dict[str, asyncio.Task[None]] = {}
+        self._timer = asyncio.Event()
+
+    def wake(self, incident_ids: Iterable[str]) -> None:
+        """Say that something happened to these incidents. Call it from the event loop."""
+        for incident_id in incident_ids:
+            if incident_id in self._busy:
+                self._busy[incident_id] = True
+            else:
+                self._busy[incident_id] = False
+                self._ready.put_nowait(incident_id)
+        self._feed.kick()
+
+    async def run(self) -> None:
+        """Go on with what a former process left, then work for ever."""
+        self.wake(self._db.read(journal.active_incidents))
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(WORKERS):
+                tasks.create_task(self._work())
+            tasks.create_task(self._watch_time())
+
+    async def close(self) -> None:
+        """Let go of running attempts; their commands go on, and a restart re-attaches."""
+        tasks = list(self._executing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_time(self) -> None:
+        while True:
+            now = self._clock.now()
+            due = self._due(now)
+            fresh = [incident_id for incident_id in due if incident_id not in self._busy]
+            if fresh:
+                self.wake(fresh)
+            # Those in work are still due in the journal until their next state is written.
+            wait = 0.2 if due else self._until_next(now)
+            self._timer.clear()
+            try:
+                await asyncio.wait_for(self._timer.wait(), wait)
+            except TimeoutError:
+                continue
+
+    def _due(self, now: datetime) -> list[str]:
+        return self._db.read(lambda db: journal.due_incidents(db, now, PAGE))
+
+    def _until_next(self, now: datetime) -> float:
+        at = self._db.read(journal.next_wake)
+        return min(max((at - now).total_seconds(), 0.005), 60.0) if at is not None else 60.0
+
+    async def _work(self) -> None:
+        while True:
+            incident_id = await self._ready.get()
+            try:
+                await self._activate(incident_id)
+            except Unavailable as error:
+                extra = {"action": "incident_setback", "incident_id": incident_id, "error": str(error)}
+                logger.warning("An incident could not be written; trying again", extra=extra)
+                asyncio.get_running_loop().call_later(SETBACK, self.wake, [incident_id])
+            except Exception:
+                # The edge of the loop: one incident's trouble must not stop the others.
+                logger.exception("Incident failed", extra={"action": "incident_failed", "incident_id": incident_id})
+                asyncio.get_running_loop().call_later(30, self.wake, [incident_id])
+            finally:
+                if self._busy.pop(incident_id, False):
+                    self.wake([incident_id])
+
+    async def _activate(self, incident_id: str) -> None:
+        run = self._db.read(lambda db: journal.get_run(db, incident_id))
+        while run is not None:
+            todo = next_todo(run, self._clock.now())
+            if isinstance(todo, RunAttempt):
+                self._execute(run, todo)
+                return
+            if isinstance(todo, AskGuard):
+                run = await self._ledger.ask_guard(incident_id)
+            elif isinstance(todo, FindPlan):
+                run = await self._apply(incident_id, Planned(outcome=await self._plan(run.incident.alarm)))
+            elif isinstance(todo, Probe):
+                seen = await self._ask_source(run.incident.alarm)
+                run = await self._apply(incident_id, Probed(attempt_id=todo.attempt_id, observation=seen))
+            elif isinstance(todo, TimeIsUp):
+                run = await self._apply(incident_id, Due(wake_at=todo.wake_at))
+            else:
+                self._timer.set()
+                return
+            self._feed.kick()
+
+    async def _apply(self, incident_id: str, event: Event) -> Run:
+        run = await self._ledger.apply(incident_id, event)
+        self._feed.kick()
+        return run
+
+    async def _plan(self, alarm: Alarm) -> Plan | NoPlan:
+        try:
+            return await self._find_plan(alarm)
+        except WakelessError as error:
+            return NoPlan(code=error.code, reason=str(error), retryable=error.retryable)
+        except Exception as error:
+            # A fault of ours must not leave the alarm unanswered: a person is told.
+            logger.exception("Planning failed", extra={"action": "plan_failed", "alarm": alarm.name})
+            return NoPlan(code="internal_error", reason=f"planning failed: {error!r}")
+
+    async def _ask_source(self, alarm: Alarm) -> Observation:
+        try:
+            return await self._observe(alarm)
+        except Exception as error:
+            logger.exception("Probe failed", extra={"action": "probe_failed", "alarm": alarm.name})
+            return NoAnswer(at=self._clock.now(), detail=f"asking the source failed: {error!r}")
+
+    def _execute(self, run: Run, todo: RunAttempt) -> None:
+        incident_id = run.incident.id
+        if incident_id not in self._executing:
+            task = asyncio.create_task(self._attempt(run, todo.attempt), name=f"attempt {todo.attempt.id}")
+            self._executing[incident_id] = task
+            task.add_done_callback(lambda _: self._executing.pop(incident_id, None))
+        if todo.cancel:
+            self._attempts.cancel(todo.attempt.id)
+
+    async def _attempt(self, run: Run, attempt: Attempt) -> None:
+        incident_id = run.incident.id
+        try:
+            outcome = await self._attempts.run(run, attempt)
+        except Exception as error:
+            # It may have begun: nobody may guess, so a person looks.
+            logger.exception("Attempt failed", extra={"action": "attempt_failed", "attempt_id": attempt.id})
+            outcome = Outcome(result=Result.UNKNOWN, detail=f"following it failed: {error!r}")
+        while True:
+            try:
+                await self._apply(incident_id, AttemptEnded(attempt_id=attempt.id, outcome=outcome))
+                break
+            except Unavailable as error:
+                extra = {"action": "attempt_unwritten", "attempt_id": attempt.id, "error": str(error)}
+                logger.warning("The result of an attempt could not be written; trying again", extra=extra)
+                await asyncio.sleep(SETBACK)
+        if run.plan is not None and outcome.result is not Result.UNKNOWN:
+            self._attempts.forget(attempt.id, run.plan.target)
+        self._executing.pop(incident_id, None)
+        self.wake([incident_id])

@@ -1,0 +1,69 @@
+"""What happens, as it is committed: one reader of the journal's timeline, many listeners."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from wakeless.store import journal
+from wakeless.store.sqlite import Database
+
+#: Entries read at once.
+PAGE = 500
+#: Seconds after which the journal is looked at even if nobody said that something was committed.
+LOOK = 1.0
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class Feed:
+    """Hands every committed timeline entry, in order and once, to listeners and to streams."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._seq = db.read(journal.timeline_last)
+        self._kicked = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with every entry from now on; it must return at once."""
+        self._listeners.append(listener)
+
+    def kick(self) -> None:
+        """Say that something was committed."""
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Read on, for ever."""
+        while True:
+            entries = self._page(self._seq)
+            for entry in entries:
+                for listener in self._listeners:
+                    listener(entry)
+            if entries:
+                self._seq = entries[-1]["seq"]
+                async with self._news:
+                    self._news.notify_all()
+            if len(entries) < PAGE:
+                self._kicked.clear()
+                try:
+                    await asyncio.wait_for(self._kicked.wait(), LOOK)
+                except TimeoutError:
+                    continue
+
+    async def events(self, after: int) -> AsyncIterator[dict[str, Any]]:
+        """Yield entries with a sequence number above ``after``, those to come included."""
+        while True:
+            entries = self._page(after)
+            for entry in entries:
+                yield entry
+            after = entries[-1]["seq"] if entries else after
+            if len(entries) < PAGE:
+                async with self._news:
+                    while self._seq <= after:
+                        await self._news.wait()
+
+    def _page(self, after: int) -> list[dict[str, Any]]:
+        return self._db.read(lambda db: journal.timeline_after(db, after, PAGE))

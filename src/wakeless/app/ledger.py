@@ -1,0 +1,135 @@
+"""Every change to an incident, as one transaction: load, advance, and write state, timeline and effects together."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wakeless.alarms.alarm import Alarm, AlarmState
+from wakeless.core.clock import Clock
+from wakeless.core.errors import NotFound
+from wakeless.core.ids import Ids
+from wakeless.core.timeline import TimelineEntry
+from wakeless.escalation.ports import MessageKind
+from wakeless.pipeline.effects import BeginAttempt, EndAttempt, Tell
+from wakeless.pipeline.events import AlarmReported, Event, Guarded
+from wakeless.pipeline.machine import Step, advance, open_run
+from wakeless.pipeline.run import Run
+from wakeless.pipeline.todo import AskGuard, next_todo
+from wakeless.remediation.guard import guard
+from wakeless.remediation.schedule import Window
+from wakeless.store import journal
+from wakeless.store.guard_facts import gather
+from wakeless.store.sqlite import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of one reported alarm."""
+
+    #: None for an alarm that is not firing and has no open incident.
+    incident_id: str | None
+    #: A copy of this very report came before.
+    duplicate: bool
+
+
+class Ledger:
+    """Applies events to incidents. Whatever is returned from an awaited method is on disk."""
+
+    def __init__(
+        self, db: Database, clock: Clock, ids: Ids, *, windows: tuple[Window, ...], default_channels: Sequence[str]
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._ids = ids
+        self._windows = windows
+        self._default_channels = tuple(default_channels)
+
+    async def receive(self, alarms: Sequence[Alarm]) -> list[Received]:
+        """Take alarms in: all or none; once this returns they are never lost. Raises `StoreUnavailable`."""
+        return await self._db.write(lambda db: self.receive_in(db, alarms))
+
+    def receive_in(self, db: sqlite3.Connection, alarms: Sequence[Alarm]) -> list[Received]:
+        """Take alarms in through a transaction that is already open."""
+        now = self._clock.now()
+        return [self._receive_one(db, alarm, now) for alarm in alarms]
+
+    def _receive_one(self, db: sqlite3.Connection, alarm: Alarm, now: datetime) -> Received:
+        if not journal.record_alarm(db, alarm, now):
+            return Received(journal.incident_of_alarm(db, alarm.dedup_key), duplicate=True)
+        is_newest = journal.update_latest(db, alarm)
+        run = journal.open_run_of(db, alarm.fingerprint)
+        if run is not None:
+            run = self._write(db, advance(run, AlarmReported(alarm=alarm), now), before=run, now=now)
+        elif alarm.state is AlarmState.ALARM and is_newest:
+            step = open_run(self._ids.new("inc", now), alarm, now)
+            journal.insert_run(db, step.run)
+            run = self._write(db, step, before=None, now=now)
+        if run is None:
+            return Received(None, duplicate=False)
+        journal.join_alarm(db, alarm, run.incident.id)
+        return Received(run.incident.id, duplicate=False)
+
+    async def apply(self, incident_id: str, event: Event) -> Run:
+        """Apply one event; ask the guard in the same transaction where that comes next.
+
+        Raises `NotFound`, `StoreUnavailable`, and what `pipeline.machine.advance` raises.
+        """
+        return await self._db.write(lambda db: self.apply_in(db, incident_id, event))
+
+    def apply_in(self, db: sqlite3.Connection, incident_id: str, event: Event) -> Run:
+        """Apply one event through a transaction that is already open."""
+        now = self._clock.now()
+        run = journal.get_run(db, incident_id)
+        if run is None:
+            raise NotFound(f"there is no incident {incident_id}")
+        run = self._write(db, advance(run, event, now), before=run, now=now)
+        return self._ask_guard(db, run, now)
+
+    async def ask_guard(self, incident_id: str) -> Run:
+        """Ask the guard, where that is what the incident waits for: after a restart, or when a hold is over."""
+
+        def unit(db: sqlite3.Connection) -> Run:
+            run = journal.get_run(db, incident_id)
+            if run is None:
+                raise NotFound(f"there is no incident {incident_id}")
+            return self._ask_guard(db, run, self._clock.now())
+
+        return await self._db.write(unit)
+
+    def _ask_guard(self, db: sqlite3.Connection, run: Run, now: datetime) -> Run:
+        # The facts are read in the transaction that begins the attempt: two incidents cannot both be let through.
+        if run.plan is not None and isinstance(next_todo(run, now), AskGuard):
+            hold = guard(run.plan, gather(db, run, run.plan, self._windows, now), now)
+            event = Guarded(hold=hold, attempt_id=self._ids.new("att", now))
+            run = self._write(db, advance(run, event, now), before=run, now=now)
+        return run
+
+    async def note(self, incident_id: str, entries: Sequence[TimelineEntry]) -> None:
+        """Append to an incident's timeline."""
+        await self._db.write(lambda db: journal.add_timeline(db, incident_id, entries))
+
+    def _write(self, db: sqlite3.Connection, step: Step, *, before: Run | None, now: datetime) -> Run:
+        run = step.run
+        if before is not None and run != before:
+            journal.update_run(db, run)
+        journal.add_timeline(db, run.incident.id, step.entries)
+        for effect in step.effects:
+            if isinstance(effect, BeginAttempt):
+                journal.begin_attempt(db, run, effect.attempt)
+            elif isinstance(effect, EndAttempt):
+                journal.end_attempt(db, effect, now)
+            else:
+                self._tell(db, run, effect, now)
+        return run
+
+    def _tell(self, db: sqlite3.Connection, run: Run, tell: Tell, now: datetime) -> None:
+        """Put a message into the outbox, for each channel it is meant for."""
+        channels = tell.channels or self._default_channels
+        if tell.kind is MessageKind.RESOLVED:
+            # Whoever was told of the trouble is told of its end, whatever the settings say by now.
+            channels = journal.told_channels(db, run.incident.id)
+        for channel in channels:
+            journal.put_message(db, self._ids.new("msg", now), run.incident.id, channel, tell, now)
