@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 #: Distinct values that a bucket keeps apart. Beyond it they are gathered in bins (see `thin`).
@@ -64,31 +64,36 @@ def of_values(values: Iterable[tuple[float, float]]) -> Bucket | None:
     return Bucket(math.fsum(spread.values()), total, low, high, None if low == high or low < 0 else spread)
 
 
-def merge(one: Bucket, other: Bucket) -> Bucket:
-    """Return the bucket of both buckets' samples; the order does not matter."""
-    spread = None
-    minimum = min(one.minimum, other.minimum)
-    maximum = max(one.maximum, other.maximum)
-    if minimum >= 0 and minimum != maximum:
-        left, right = one.distribution(), other.distribution()
-        if left is not None and right is not None:
-            if len(left) < len(right):
-                left, right = right, left
-            joined = dict(left)
-            for value, count in right.items():
-                joined[value] = joined.get(value, 0.0) + count
-            spread = thin(joined) if len(joined) > DISTINCT_LIMIT else joined
-    return Bucket(one.samples + other.samples, one.total + other.total, minimum, maximum, spread)
+def merge(buckets: Sequence[Bucket]) -> Bucket:
+    """Return the bucket of all these buckets' samples (at least one); the order does not matter."""
+    if len(buckets) == 1:
+        return buckets[0]
+    samples, totals, lows, highs, _ = zip(*buckets, strict=True)
+    low, high = min(lows), max(highs)
+    spread = None if low == high or low < 0 else _join(buckets)
+    return Bucket(sum(samples), sum(totals), low, high, spread)
 
 
-def merge_plain(one: Bucket, other: Bucket) -> Bucket:
+def _join(buckets: Sequence[Bucket]) -> Mapping[float, float] | None:
+    """Return the distribution over all buckets; None when one of them has none."""
+    joined: dict[float, float] = {}
+    for bucket in buckets:
+        if bucket.spread is None and bucket.samples == 1 and bucket.minimum == bucket.total:
+            # By far the most frequent bucket: one sample.
+            joined[bucket.total] = joined.get(bucket.total, 0.0) + 1.0
+            continue
+        spread = bucket.distribution()
+        if spread is None:
+            return None
+        for value, count in spread.items():
+            joined[value] = joined.get(value, 0.0) + count
+    return thin(joined) if len(joined) > DISTINCT_LIMIT else joined
+
+
+def merge_plain(buckets: Sequence[Bucket]) -> Bucket:
     """Do as `merge` does without the distribution: for the five plain statistics."""
-    return Bucket(
-        one.samples + other.samples,
-        one.total + other.total,
-        one.minimum if one.minimum < other.minimum else other.minimum,
-        one.maximum if one.maximum > other.maximum else other.maximum,
-    )
+    samples, totals, lows, highs, _ = zip(*buckets, strict=True)
+    return Bucket(sum(samples), sum(totals), min(lows), max(highs))
 
 
 def thin(spread: Mapping[float, float]) -> dict[float, float]:
