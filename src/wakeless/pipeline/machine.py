@@ -177,7 +177,7 @@ def _planned(draft: _Draft, event: Planned) -> None:
     if run.phase is not Phase.PLANNING:
         return
     if isinstance(outcome, Plan):
-        draft.run = replace(run, plan=outcome, plan_tries=0)
+        draft.run = replace(run, plan=outcome, no_plan=None, plan_tries=0)
         draft.note(
             "plan.found",
             f"Remediation {outcome.script.key} on {outcome.target}",

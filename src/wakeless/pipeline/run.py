@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from wakeless.incidents.incident import Incident
-from wakeless.remediation.plan import Plan
+from wakeless.remediation.plan import NoPlan, Plan
 from wakeless.verification.settle import Standing
 
 
@@ -75,6 +75,8 @@ class Run:
     incident: Incident
     phase: Phase
     plan: Plan | None = None
+    #: Why there is none, after the last search for one; None once there is one.
+    no_plan: NoPlan | None = None
     attempt: Attempt | None = None
     #: Attempts that count against the policy's limit: all since the incident opened or a person asked for another try.
     spent: int = 0

@@ -56,9 +56,14 @@ async def test_many_waiters_share_commits(db: Database) -> None:
         commits += statement == "COMMIT"
 
     db._writer.set_trace_callback(trace)
-    await asyncio.gather(
-        *(db.write(lambda c, k=k: c.execute("INSERT INTO t VALUES (?, '')", (k,))) for k in range(500))
-    )
+
+    def insert(k: int) -> asyncio.Task[sqlite3.Cursor]:
+        def unit(c: sqlite3.Connection) -> sqlite3.Cursor:
+            return c.execute("INSERT INTO t VALUES (?, '')", (k,))
+
+        return asyncio.create_task(db.write(unit))
+
+    await asyncio.gather(*(insert(k) for k in range(500)))
     assert commits < 100
 
 
