@@ -28,7 +28,7 @@ def _print(automation: Mapping[str, Any], as_json: bool) -> None:
     on = bool(automation.get("enabled"))
     text = Text("automation is on" if on else "automation is STOPPED", style="green" if on else "bold red")
     if who := automation.get("principal"):
-        text.append(f", since {local(automation.get('changed_at'))} by {line(who)}", style="default")
+        text.append(f", since {local(automation.get('at'))} by {line(who)}", style="default")
     if reason := automation.get("reason"):
         text.append(f": {line(reason)}", style="default")
     console().print(text)

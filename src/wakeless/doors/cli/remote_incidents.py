@@ -12,6 +12,8 @@ from wakeless.core.ids import is_id
 from wakeless.doors.cli.client import Server
 from wakeless.doors.cli.exits import CommandFailed, Exit
 from wakeless.doors.cli.show import (
+    INCIDENT_COLUMNS,
+    OUTPUT,
     about,
     clean,
     console,
@@ -26,8 +28,10 @@ from wakeless.doors.cli.show import (
     table,
 )
 
+#: Incidents that the server gives at once.
+_PAGE = 500
 #: How far back an id that is not whole is looked for.
-_RECENT = 500
+_RECENT = 2000
 #: Lines of output that `show` prints of each stream; `--output` prints all.
 _OUTPUT_LINES = 20
 #: Bytes fetched at once.
@@ -43,8 +47,7 @@ def show_list(server: Server, *, status: str | None, limit: int, as_json: bool) 
     if not incidents:
         console().print("No incidents." if status is None else f"No incidents are {line(status)}.", markup=False)
         return
-    columns = ("ID", "STATUS", "ALARM", "SINCE", "NAME", "ABOUT")
-    console().print(table(columns, (incident_row(incident) for incident in incidents)))
+    console().print(table(INCIDENT_COLUMNS, (incident_row(incident) for incident in incidents)))
 
 
 def show_one(server: Server, incident: str, *, whole_output: bool, as_json: bool) -> None:
@@ -59,12 +62,14 @@ def show_one(server: Server, incident: str, *, whole_output: bool, as_json: bool
     for number, attempt in enumerate(attempts, 1):
         _print_attempt(out, server, number, attempt, whole_output)
     for delivery in found.get("deliveries") or []:
-        out.print(Text(f"\ntold {line(delivery.get('channel'))}: {line(delivery.get('status'))}", style="bold"))
-        if detail := delivery.get("detail") or delivery.get("error"):
-            out.print(Text(f"  {line(detail)}"))
+        words = f"{line(delivery.get('channel'))}: {line(delivery.get('kind'))}, {line(delivery.get('status'))}"
+        if error := line(delivery.get("error")):
+            words += f": {error}"
+        out.print(Text("\ntold ", style="bold").append(words, style="default"))
     out.print(Text("\ntimeline", style="bold"))
     for entry in found.get("timeline") or []:
-        print_entry(out, entry)
+        if entry.get("kind") != OUTPUT:  # it stands with the attempts
+            print_entry(out, entry)
 
 
 def watch(server: Server, incident: str | None, *, as_json: bool) -> Exit:
@@ -132,8 +137,17 @@ _LIST_HINT = "`wakeless incidents list` shows them."
 
 
 def _list(server: Server, status: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
-    answer = server.get("/v1/incidents", status=status, limit=limit)
-    return answer["incidents"] if isinstance(answer, dict) else answer  # type: ignore[no-any-return]
+    """Return the newest incidents, page by page."""
+    found: list[Mapping[str, Any]] = []
+    while len(found) < limit:
+        before = str(found[-1]["id"]) if found else None
+        wanted = min(limit - len(found), _PAGE)
+        answer = server.get("/v1/incidents", status=status, limit=wanted, before=before)
+        page = answer["incidents"] if isinstance(answer, dict) else answer
+        found += page
+        if len(page) < wanted:
+            break
+    return found
 
 
 def _end(status: object) -> Exit | None:
@@ -158,7 +172,8 @@ def _print_head(out: Console, found: Mapping[str, Any]) -> None:
         "incident": found.get("id"),
         "opened": local(found.get("opened_at")) + took,
         "alarm": f"{alarm.get('source')}: {about(alarm)}, now {found.get('alarm_state')}",
-        "reason": alarm.get("reason"),
+        "why": alarm.get("reason"),
+        "stands": found.get("reason"),
     }
     plan = found.get("plan")
     if isinstance(plan, dict):
@@ -175,13 +190,15 @@ def _chosen(plan: Mapping[str, Any]) -> str:
 
 
 def _print_attempt(out: Console, server: Server, number: int, attempt: Mapping[str, Any], whole_output: bool) -> None:
-    words = [f"\nattempt {number}: {line(attempt.get('status') or attempt.get('outcome'))}"]
+    words = [f"\nattempt {number}: {line(attempt.get('result') or 'running')}"]
     if attempt.get("exit_code") is not None:
         words.append(f"exit status {attempt['exit_code']}")
-    began, ended = moment(attempt.get("started_at")), moment(attempt.get("ended_at"))
+    began, ended = moment(attempt.get("started_at") or attempt.get("began_at")), moment(attempt.get("ended_at"))
     if began and ended:
         words.append(seconds((ended - began).total_seconds()))
     out.print(Text(", ".join(words), style="bold"))
+    if detail := line(attempt.get("detail")):
+        out.print(Text(f"  {detail}"))
     for stream in ("stdout", "stderr"):
         text = read_output(server, str(attempt["id"]), stream)
         rows = text.splitlines()

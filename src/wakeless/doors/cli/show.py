@@ -108,16 +108,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def incident_row(incident: Mapping[str, Any]) -> Sequence[object]:
-    """Return what `wakeless incidents list` shows of one incident."""
-    alarm = incident.get("alarm") or {}
+    """Return what `wakeless incidents list` shows of one incident; `INCIDENT_COLUMNS` names the cells."""
+    done = incident.get("remediation") or incident.get("reason") or ""
+    if target := incident.get("target"):
+        done = f"{done} on {target}"
     return (
         incident.get("id"),
         styled(incident.get("status")),
         styled(incident.get("alarm_state")),
         local(incident.get("opened_at")),
-        alarm.get("name"),
-        about(alarm),
+        incident.get("title"),
+        done,
     )
+
+
+INCIDENT_COLUMNS = ("ID", "STATUS", "ALARM", "SINCE", "NAME", "REMEDIATION")
 
 
 def about(alarm: Mapping[str, Any]) -> str:
@@ -131,17 +136,43 @@ def about(alarm: Mapping[str, Any]) -> str:
 
 
 def print_entry(out: Console, entry: Mapping[str, Any], *, with_incident: bool = False) -> None:
-    """Print one entry of a timeline as one line."""
-    text = Text(local(entry.get("at"), milliseconds=True), style="dim")
+    """Print one entry of a timeline: one line, or for a command's output each of its lines."""
+    lead = Text(local(entry.get("at"), milliseconds=True), style="dim")
     if with_incident:
-        text.append(f"  {line(entry.get('incident_id'))}", style="dim")
-    text.append(f"  {line(entry.get('text'))}", style=_entry_style(str(entry.get("kind", ""))))
-    out.print(text)
+        lead.append(f"  {line(entry.get('incident_id'))}", style="dim")
+    kind, data = str(entry.get("kind", "")), entry.get("data") or {}
+    if kind == OUTPUT:
+        style = "red" if data.get("stream") == "stderr" else "cyan"
+        for row in clean(entry.get("text")).splitlines():
+            out.print(lead + Text("  | ", style="dim") + Text(row, style=style), soft_wrap=True)
+    else:
+        out.print(lead + Text("  ") + Text(line(entry.get("text")), style=entry_style(kind, data)), soft_wrap=True)
 
 
-def _entry_style(kind: str) -> str:
-    if kind.endswith(("escalated", "failed", "refused", "denied", "unreachable")):
-        return "red"
-    if kind.endswith(("resolved", "recovered", "succeeded")):
-        return "green"
-    return "default"
+#: The kind of entry that carries what a command wrote.
+OUTPUT = "attempt.output"
+
+
+def entry_style(kind: str, data: Mapping[str, Any]) -> str:
+    """Return the colour of a timeline entry: green is good, red needs a person, yellow is neither."""
+    if kind == "attempt.ended":
+        return "green" if data.get("result") == "succeeded" else "red"
+    if kind == "alarm.reported":
+        return "green" if data.get("state") == "OK" else "red"
+    return _ENTRY_STYLES.get(kind, "default")
+
+
+_ENTRY_STYLES: Mapping[str, str] = {
+    "incident.opened": "red",
+    "incident.held": "magenta",
+    "incident.escalated": "bold red",
+    "incident.resolved": "bold green",
+    "approval.requested": "magenta",
+    "approval.given": "green",
+    "approval.denied": "red",
+    "verify.failed": "red",
+    "verify.unknown": "red",
+    "message.failed": "red",
+    "message.delayed": "yellow",
+    "plan.retry": "yellow",
+}

@@ -19,6 +19,9 @@ def incident(incident_id: str = FIRST, **more: object) -> dict[str, Any]:
     return {
         "id": incident_id,
         "status": "resolved",
+        "title": "webapp-down",
+        "remediation": "webapp-uptime#CustomNamespace.sh",
+        "target": "webserver",
         "alarm_state": "OK",
         "alarm": {
             "name": "webapp-down",
@@ -54,7 +57,7 @@ def test_incidents_are_listed_one_a_line(cli: Cli, scripted: Any) -> None:
     status, out, _ = cli("incidents", "list", "--server", scripted.url, "--status", "resolved", "--limit", "5")
     assert status == 0
     assert out.splitlines()[1].split()[:3] == [FIRST, "resolved", "OK"]
-    assert "CustomNamespace/webapp-uptime InstanceId=i-1" in out
+    assert "webapp-uptime#CustomNamespace.sh on webserver" in out
     assert scripted.requests[0][1] == "/v1/incidents?status=resolved&limit=5"
 
 
@@ -66,7 +69,7 @@ def test_no_incidents_is_said_in_words_and_as_an_empty_list(cli: Cli, scripted: 
 
 def test_an_alarm_name_cannot_drive_the_terminal(cli: Cli, scripted: Any) -> None:
     evil = incident()
-    evil["alarm"]["name"] = "\x1b]0;owned\x07[bold]x[/bold]\r\nfake line"
+    evil["title"] = "\x1b]0;owned\x07[bold]x[/bold]\r\nfake line"
     scripted.answer("GET /v1/incidents", {"incidents": [evil]})
     _, out, _ = cli("incidents", "list", "--server", scripted.url)
     assert "\x1b" not in out
@@ -87,7 +90,7 @@ def test_an_incident_is_found_by_the_end_of_its_id(cli: Cli, scripted: Any) -> N
 def test_the_output_of_every_attempt_is_shown(cli: Cli, scripted: Any) -> None:
     attempt = {
         "id": "att-01kb0000000000000000000000",
-        "status": "exited",
+        "result": "succeeded",
         "exit_code": 0,
         "started_at": "2026-11-22T03:00:01Z",
         "ended_at": "2026-11-22T03:00:03Z",
@@ -105,7 +108,7 @@ def test_the_output_of_every_attempt_is_shown(cli: Cli, scripted: Any) -> None:
 
     scripted.answers = Pages(scripted.answers)
     _, out, _ = cli("incidents", "show", FIRST, "--server", scripted.url)
-    assert "attempt 1: exited, exit status 0, 2.0 s" in out
+    assert "attempt 1: succeeded, exit status 0, 2.0 s" in out
     assert "stdout | webapp is inactive" in out
     assert "stdout | �[31mred" in out
     assert "resolved after 20.0 s" in out

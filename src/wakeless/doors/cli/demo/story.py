@@ -23,8 +23,7 @@ from wakeless.doors.cli.client import Event, Server
 from wakeless.doors.cli.demo.screen import Screen
 from wakeless.doors.cli.demo.stage import METRIC, NAMESPACE, PERIOD, SERVICE, Datapoint, Stage
 from wakeless.doors.cli.exits import CommandFailed, Exit
-from wakeless.doors.cli.remote_incidents import read_output
-from wakeless.doors.cli.show import local, moment, print_json, seconds
+from wakeless.doors.cli.show import OUTPUT, clean, entry_style, local, moment, print_json, seconds
 
 #: Seconds that each part may take before the demo gives up and says so.
 _READY_SECONDS, _ALARM_SECONDS, _REPAIR_SECONDS = 20.0, 30.0, 75.0
@@ -163,21 +162,15 @@ class _Story:
             except queue.Empty:
                 return
             entry = event.entry
+            kind, data = str(entry.get("kind", "")), entry.get("data") or {}
             self._incident_id = self._incident_id or str(entry.get("incident_id") or "")
-            self._screen.say(str(entry.get("text", "")), _style_of(str(entry.get("kind", ""))))
-            self._show_output(entry)
-            if self._incident_id:
-                status = self._server.get(f"/v1/incidents/{self._incident_id}").get("status")
-                self._ended = str(status) if status in ("resolved", "escalated") else ""
-
-    def _show_output(self, entry: Mapping[str, Any]) -> None:
-        """Print what the command wrote, once it has ended."""
-        attempt = (entry.get("data") or {}).get("attempt_id")
-        if entry.get("kind") != "attempt.ended" or not attempt:
-            return
-        for stream in ("stdout", "stderr"):
-            for row in read_output(self._server, str(attempt), stream).splitlines():
-                self._screen.output(row, error=stream == "stderr")
+            if kind == OUTPUT:
+                for row in clean(entry.get("text")).splitlines():
+                    self._screen.output(row, error=data.get("stream") == "stderr")
+            else:
+                self._screen.say(str(entry.get("text", "")), entry_style(kind, data))
+            if kind in ("incident.resolved", "incident.escalated"):
+                self._ended = kind.partition(".")[2]
 
     def _look_at_the_alarm(self) -> None:
         if self._last_point is None:
@@ -239,6 +232,8 @@ class _Story:
         screen = self._screen
         screen.title(f"4  Incident {self._incident_id} is resolved, and nobody was woken")
         for entry in incident.get("timeline") or []:
+            if entry.get("kind") == OUTPUT:
+                continue
             screen.row(Text(local(entry.get("at"), milliseconds=True), style="dim"), Text(str(entry.get("text", ""))))
         screen.title("How long each part took")
         for what, took in parts.items():
@@ -268,9 +263,3 @@ class _Story:
                 parts[what] = round((at - before).total_seconds(), 3)
             before = at or before
         return parts
-
-
-def _style_of(kind: str) -> str:
-    if kind.endswith(("escalated", "failed")):
-        return "red"
-    return "green" if kind.endswith(("resolved", "recovered", "succeeded")) else "default"
