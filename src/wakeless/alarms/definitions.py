@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -260,3 +260,22 @@ class HistoryItem:
     summary: str
     #: JSON text.
     data: str
+
+
+def is_same(one: Definition, other: Definition) -> bool:
+    """Say whether two definitions configure the same; the order of dimensions means nothing."""
+    return _in_order(one) == _in_order(other)
+
+
+def _in_order(definition: Definition) -> Definition:
+    if isinstance(definition, CompositeAlarm):
+        return definition
+    queries = tuple(
+        replace(query, stat=_sorted(query.stat)) if query.stat is not None else query for query in definition.queries
+    )
+    stat = None if definition.stat is None else _sorted(definition.stat)
+    return replace(definition, stat=stat, queries=queries)
+
+
+def _sorted(stat: MetricStat) -> MetricStat:
+    return replace(stat, metric=MetricRef(*stat.metric.key))

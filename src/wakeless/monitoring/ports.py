@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from wakeless.alarms.alarm import Alarm
 from wakeless.alarms.definitions import AlarmRecord, AlarmType, HistoryItem, HistoryType
+from wakeless.metrics.reading import Reader
+from wakeless.metrics.series import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ class MetricStore(Protocol):
         """
         ...
 
+    async def put(self, samples: Sequence[Sample], now: datetime) -> None:
+        """Keep samples; return once they are committed. All of them are kept, or none."""
+        ...
+
+    async def answer(self, question: Reader) -> dict[str, object]:
+        """Let ``question`` read what it needs on a thread for reading, and return its answer."""
+        ...
+
 
 class AlarmSink(Protocol):
     """Takes state changes into the incident intake, inside the transaction that records them."""
@@ -86,20 +96,17 @@ class AlarmStore(Protocol):
         ...
 
     async def commit_transitions(
-        self,
-        records: Sequence[AlarmRecord],
-        history: Sequence[HistoryItem],
-        alarms: Sequence[Alarm],
+        self, records: Sequence[AlarmRecord], history: Sequence[HistoryItem], alarms: Sequence[Alarm]
     ) -> None:
         """Keep new statuses and configurations, their history and what the intake must know, in ONE transaction.
 
-        ``alarms`` go to the `AlarmSink` inside that transaction; `after_commit` is called once it is on disk.
+        ``alarms`` go to the `AlarmSink` inside that transaction; `AfterCommit` is called once it is on disk.
         Raises what the sink raises, and then nothing is kept.
         """
         ...
 
-    async def delete(self, names: Sequence[str]) -> None:
-        """Forget alarms; their history stays."""
+    async def delete(self, names: Sequence[str], history: Sequence[HistoryItem]) -> None:
+        """Forget alarms and write that down; their history stays."""
         ...
 
     def history(self, query: HistoryQuery) -> tuple[Sequence[HistoryItem], int | None]:
