@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rich.text import Text
+
 from wakeless.doors.cli.client import Server
 from wakeless.doors.cli.exits import CommandFailed, Exit
 from wakeless.doors.cli.show import about, console, line, local, print_json, styled, table
@@ -39,14 +41,18 @@ def send(server: Server, file: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    received = answer["received"] if isinstance(answer, dict) else answer
     out = console()
-    for item in received:
-        if item.get("duplicate"):
-            out.print(f"already known: {line(item.get('incident_id') or 'no incident')}", markup=False)
-        else:
-            out.print(f"stored: {line(item.get('incident_id') or 'no incident (not in ALARM)')}", markup=False)
-    if not received:
+    for item in answer.get("received") or []:
+        incident = line(item.get("incident_id")) or "no incident"
+        known = "known already" if item.get("duplicate") else "stored"
+        out.print(
+            Text(f"{known}: {line(item.get('alarm'))} is ").append(styled(item.get("state"))).append(f", {incident}")
+        )
+    for part in answer.get("ignored") or []:
+        out.print(Text(f"left alone: {line(part.get('reason'))}", style="dim"))
+    for problem in answer.get("problems") or []:
+        out.print(Text(f"cannot be read: {line(problem.get('path'))} {line(problem.get('message'))}", style="red"))
+    if not any(answer.get(part) for part in ("received", "ignored", "problems")):
         out.print("understood; it holds no alarm")
 
 

@@ -179,11 +179,11 @@ def test_automation_is_stopped_by_one_command(cli: Cli, scripted: Any) -> None:
 
 
 def test_an_alarm_file_is_sent_as_it_is(cli: Cli, scripted: Any, tmp_path: Path) -> None:
-    scripted.answer("POST /v1/alarms", {"received": [{"incident_id": FIRST, "duplicate": False}]}, 202)
+    scripted.answer("POST /v1/alarms", {"received": [{"alarm": "Down", "state": "ALARM", "incident_id": FIRST}]})
     payload = b'{"version": "4",   "alerts": []}\n'
     (tmp_path / "alarm.json").write_bytes(payload)
     status, out, _ = cli("alarm", "send", str(tmp_path / "alarm.json"), "--server", scripted.url)
-    assert (status, out) == (0, f"stored: {FIRST}\n")
+    assert (status, out) == (0, f"stored: Down is ALARM, {FIRST}\n")
     assert scripted.requests[0][3] == payload
 
 
