@@ -1,1 +1,7 @@
-"""Webhooks in, the JSON API, health and metrics."""
+"""The HTTP API: alarms in, incidents out, health and metrics."""
+
+from wakeless.doors.http_api.auth import Account, Authenticator, Permission, Principal, is_loopback
+from wakeless.doors.http_api.config import HttpConfig
+from wakeless.doors.http_api.routes import create_routes
+
+__all__ = ["Account", "Authenticator", "HttpConfig", "Permission", "Principal", "create_routes", "is_loopback"]
