@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 
 import wakeless
 from wakeless.alarms.inbound import decode
 from wakeless.doors.http_api.asgi import Call, Reply, invalid, json_reply
 from wakeless.doors.http_api.facade import Facade
-from wakeless.incidents.incident import Status
 
 #: Incidents in one answer.
 MAX_INCIDENTS = 500
@@ -20,6 +20,8 @@ OUTPUT = 262_144
 MAX_ALARMS = 10_000
 #: Characters of a comment or a reason.
 MAX_WORDS = 2_000
+#: Seconds for which an answer of /readyz holds.
+READY_SECONDS = 1.0
 
 _LINKS = {
     "incidents": "/v1/incidents",
@@ -37,6 +39,7 @@ class Api:
 
     def __init__(self, service: Facade) -> None:
         self._service = service
+        self._ready: tuple[float, tuple[bool, Mapping[str, Any]]] | None = None
 
     async def root(self, call: Call) -> Reply:
         """Say what this is."""
@@ -45,11 +48,8 @@ class Api:
     async def incidents(self, call: Call) -> Reply:
         """List incidents, the newest first; ``next`` is what ``before`` has to be for the page after."""
         query = call.query(("status", "limit", "before"))
-        status = query.get("status")
-        if status is not None and status not in set(Status):
-            raise invalid(("status", f"must be one of {', '.join(Status)}"))
         limit = _number(query, "limit", 50, 1, MAX_INCIDENTS)
-        found = await self._service.list_incidents(status=status, limit=limit, before=query.get("before"))
+        found = await self._service.list_incidents(query.get("status"), limit, query.get("before"))
         following = found[-1]["id"] if len(found) == limit else None
         return json_reply({"incidents": list(found), "next": following})
 
@@ -67,27 +67,25 @@ class Api:
 
     async def _decide(self, call: Call, *, approve: bool) -> Reply:
         comment = _words(_body(call, ("comment",)), "comment")
+        caller = call.principal
+        groups = sorted(caller.groups)
         incident_id = call.params["incident_id"]
-        await self._service.decide(incident_id, call.principal.name, approve=approve, comment=comment)
-        return await self.incident(call)
+        return json_reply(await self._service.decide(incident_id, caller.name, approve, comment, groups))
 
     async def retry(self, call: Call) -> Reply:
         """Ask for another try."""
         _body(call, ())
-        await self._service.retry(call.params["incident_id"], call.principal.name)
-        return await self.incident(call)
+        return json_reply(await self._service.retry(call.params["incident_id"], call.principal.name))
 
     async def close(self, call: Call) -> Reply:
         """Call an incident done."""
         reason = _words(_body(call, ("reason",)), "reason")
-        await self._service.close(call.params["incident_id"], call.principal.name, reason)
-        return await self.incident(call)
+        return json_reply(await self._service.close(call.params["incident_id"], call.principal.name, reason))
 
     async def cancel(self, call: Call) -> Reply:
         """Stop what is running."""
-        _body(call, ())
-        await self._service.cancel(call.params["incident_id"], call.principal.name)
-        return await self.incident(call)
+        reason = _words(_body(call, ("reason",)), "reason")
+        return json_reply(await self._service.cancel(call.params["incident_id"], call.principal.name, reason))
 
     async def output(self, call: Call) -> Reply:
         """Return what an attempt wrote, from an offset; an empty answer means that there is no more yet."""
@@ -112,8 +110,7 @@ class Api:
         enabled = body.get("enabled")
         if not isinstance(enabled, bool):
             raise invalid(("enabled", "must be true or false"))
-        await self._service.set_automation(enabled, call.principal.name, _words(body, "reason"))
-        return json_reply(self._service.automation())
+        return json_reply(await self._service.set_automation(enabled, call.principal.name, _words(body, "reason")))
 
     async def alarms(self, call: Call) -> Reply:
         """List the embedded alarms by name."""
@@ -137,8 +134,10 @@ class Api:
         return json_reply(self._service.health())
 
     async def ready(self, call: Call) -> Reply:
-        """Say whether alarms can be taken in."""
-        is_ready, why = self._service.ready()
+        """Say whether alarms can be taken in; everybody may ask, so the journal is asked once a second at most."""
+        if self._ready is None or perf_counter() - self._ready[0] > READY_SECONDS:
+            self._ready = (perf_counter(), await self._service.ready())
+        is_ready, why = self._ready[1]
         return json_reply(why, 200 if is_ready else 503)
 
     async def metrics(self, call: Call) -> Reply:

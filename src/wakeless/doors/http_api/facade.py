@@ -62,24 +62,26 @@ class Facade(Protocol):
         """Return a part of what an attempt wrote; raises `NotFound`."""
         ...
 
-    async def decide(self, incident_id: str, principal: str, approve: bool, comment: str = "") -> object:
-        """Approve or deny."""
+    async def decide(
+        self, incident_id: str, principal: str, approve: bool, comment: str = "", groups: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        """Approve or deny; return the incident."""
         ...
 
-    async def retry(self, incident_id: str, principal: str) -> object:
-        """Ask for another try."""
+    async def retry(self, incident_id: str, principal: str) -> Mapping[str, Any]:
+        """Ask for another try; return the incident."""
         ...
 
-    async def close(self, incident_id: str, principal: str, reason: str) -> object:
-        """Call an incident done."""
+    async def close(self, incident_id: str, principal: str, reason: str) -> Mapping[str, Any]:
+        """Call an incident done; return it."""
         ...
 
-    async def cancel(self, incident_id: str, principal: str) -> object:
-        """Stop what is running."""
+    async def cancel(self, incident_id: str, principal: str, reason: str = "") -> Mapping[str, Any]:
+        """Stop what is running; return the incident."""
         ...
 
-    async def set_automation(self, enabled: bool, principal: str, reason: str) -> object:
-        """Throw the kill switch, either way."""
+    async def set_automation(self, enabled: bool, principal: str, reason: str = "") -> Mapping[str, Any]:
+        """Throw the kill switch, either way; return how it stands."""
         ...
 
     def automation(self) -> Mapping[str, Any]:
@@ -94,6 +96,6 @@ class Facade(Protocol):
         """Say how the process does."""
         ...
 
-    def ready(self) -> tuple[bool, Mapping[str, Any]]:
+    async def ready(self) -> tuple[bool, Mapping[str, Any]]:
         """Say whether alarms can be taken in now, and why not."""
         ...
