@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from wakeless.alarms.alarm import Alarm
+from wakeless.remediation.catalogue import show
 
 
 class Platform(StrEnum):
@@ -35,3 +41,96 @@ class Inventory:
     def get(self, name: str) -> InventoryTarget | None:
         """Return the target of that exact name."""
         return next((target for target in self.targets if target.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A target, and why it is the one."""
+
+    target: InventoryTarget
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """No target, or more than one; `code` is that of `NoPlan`."""
+
+    code: str
+    reason: str
+
+
+#: Dimensions and labels that name a machine, the surest first.
+IDENTITIES: tuple[tuple[str, str], ...] = (
+    ("dimension", "InstanceId"),
+    ("label", "instance_id"),
+    ("dimension", "Host"),
+    ("dimension", "host"),
+    ("dimension", "HostName"),
+    ("label", "instance"),
+    ("label", "host"),
+    ("label", "hostname"),
+    ("label", "nodename"),
+    ("label", "node"),
+)
+_WITH_PORT = re.compile(r"\[(?P<six>[0-9A-Fa-f:.%]+)\](?::[0-9]{1,5})?|(?P<host>[^:\[\]]+):[0-9]{1,5}")
+
+
+def choose(alarm: Alarm, inventory: Inventory) -> Chosen | Unplaced:
+    """Return the target that the alarm is about.
+
+    The first identity of the alarm that the inventory knows decides. A literal beats a glob; two targets that match
+    equally well are an error that names both.
+    """
+    identities = list(_identities(alarm))
+    for what, value in identities:
+        found = _find(value, inventory)
+        if len(found) == 1:
+            return Chosen(found[0], f"{what} {show(value)} is target {found[0].name}")
+        if found:
+            names = ", ".join(target.name for target in found)
+            return Unplaced("ambiguous", f"{what} {show(value)} matches more than one target: {names}")
+    looked = ", ".join(f"{what} {show(value)}" for what, value in identities)
+    seen = f"the inventory does not know {looked}" if looked else "the alarm names no machine"
+    if inventory.default is not None and (target := inventory.get(inventory.default)) is not None:
+        return Chosen(target, f"{seen}, so it is the default target {target.name}")
+    kinds = f" (looked at {', '.join(f'{kind} {name}' for kind, name in IDENTITIES)})" if not looked else ""
+    return Unplaced("no_target", f"{seen}{kinds}, and there is no default target")
+
+
+def choose_named(name: str, inventory: Inventory) -> Chosen | Unplaced:
+    """Return the target that a rule names: by its own name, else as alarms name it."""
+    if (target := inventory.get(name)) is not None:
+        return Chosen(target, f"the rule names target {target.name}")
+    found = _find(name, inventory)
+    if len(found) == 1:
+        return Chosen(found[0], f"the rule names {show(name)}, which is target {found[0].name}")
+    if found:
+        names = ", ".join(target.name for target in found)
+        return Unplaced("ambiguous", f"the rule names {show(name)}, which matches more than one target: {names}")
+    return Unplaced("no_target", f"the rule names {show(name)}, which the inventory does not know")
+
+
+def _identities(alarm: Alarm) -> Iterator[tuple[str, str]]:
+    for kind, name in IDENTITIES:
+        value = (alarm.dimensions if kind == "dimension" else alarm.labels).get(name)
+        if value:
+            yield f"{kind} {name}", value
+
+
+def _find(value: str, inventory: Inventory) -> list[InventoryTarget]:
+    """Return the targets that match best: literally, literally without the port, by glob, by glob without the port."""
+    names = [value.lower()]
+    # Prometheus's `instance` carries the port of the exporter, not of the machine.
+    if (match := _WITH_PORT.fullmatch(value)) is not None:
+        names.append((match["six"] or match["host"]).lower())
+    for name in names:
+        exact = [target for target in inventory.targets if any(one.lower() == name for one in target.match)]
+        if exact:
+            return exact
+    for name in names:
+        globbed = [
+            target for target in inventory.targets if any(fnmatchcase(name, one.lower()) for one in target.match)
+        ]
+        if globbed:
+            return globbed
+    return []
