@@ -40,8 +40,9 @@ from wakeless.remediation.plan import Policy
 from wakeless.remediation.rule import Rule
 from wakeless.remediation.schedule import Once, Weekly, Window
 from wakeless.remediation.target import Inventory
+from wakeless.targets.settings import LocalSettings, SshSettings
 
-#: The target that is always there: the machine Wakeless runs on.
+#: The machine Wakeless runs on, where no target of the inventory is.
 LOCAL_TARGET = "local"
 
 
@@ -254,7 +255,7 @@ class Settings(Section):
     )
     targets: tuple[TargetSettings, ...] = Field(
         default=(),
-        description="The inventory: machines that remediations run on. `local`, this machine, is always there.",
+        description="The inventory: machines that remediations run on. Where none is this machine, `local` is.",
     )
     default_target: Name | None = Field(
         default=None,
@@ -291,8 +292,8 @@ class Settings(Section):
 
     @property
     def all_targets(self) -> tuple[TargetSettings, ...]:
-        """Return the targets, and `local` where none has that name."""
-        if any(target.name == LOCAL_TARGET for target in self.targets):
+        """Return the targets, and `local` where none is this machine or has that name."""
+        if any(target.local is not None or target.name == LOCAL_TARGET for target in self.targets):
             return self.targets
         return (*self.targets, TargetSettings.this_machine(LOCAL_TARGET))
 
@@ -312,6 +313,10 @@ class Settings(Section):
     def inventory(self) -> Inventory:
         """Return what `wakeless.remediation` knows of the targets."""
         return Inventory(targets=tuple(target.record() for target in self.all_targets), default=self.default_target)
+
+    def connections(self) -> tuple[LocalSettings | SshSettings, ...]:
+        """Return what the targets are built from; at most one of them is this machine."""
+        return tuple(target.connection(self.data_dir) for target in self.all_targets)
 
     def windows(self) -> tuple[Window, ...]:
         """Return the maintenance windows that the guard reads."""

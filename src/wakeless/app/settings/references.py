@@ -30,6 +30,7 @@ def find_broken_references(settings: Settings) -> list[Reference]:
         *_repeated("rules", [rule.name for rule in settings.rules], "name"),
         *_repeated("principals", [principal.name for principal in settings.principals], "name"),
         *_repeated("access_keys", [key.id for key in settings.access_keys], "id"),
+        *_this_machine(settings),
         *_names(settings),
         *_approvals(settings),
         *_rules(settings),
@@ -41,6 +42,15 @@ def _repeated(section: str, names: Sequence[str], key: str) -> Iterator[Referenc
         first = names.index(name)
         if first != position:
             yield Reference((section, position, key), f"is the {key} of {section}[{first}] already")
+
+
+def _this_machine(settings: Settings) -> Iterator[Reference]:
+    here = [position for position, target in enumerate(settings.targets) if target.local is not None]
+    for position in here[1:]:
+        # Two names for one machine would let two remediations change it at once.
+        yield Reference(
+            ("targets", position, "local"), f"is the same machine as targets[{here[0]}]", "give it one name"
+        )
 
 
 def _names(settings: Settings) -> Iterator[Reference]:

@@ -36,6 +36,9 @@ class Section(BaseModel):
             raise PydanticCustomError("section", "must have keys and values of its own")
         taken: dict[str, Any] = dict(data)
         for name, field in cls.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+                # Read even if it is not there, so that its relative paths start at the settings file's folder.
+                taken.setdefault(field.alias or name, {})
             file_key = f"{name}_file"
             if file_key not in taken or not is_secret(field.annotation):
                 continue
@@ -103,7 +106,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=
 PositiveSeconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
 
 
-def _several(value: object) -> object:
+def several(value: object) -> object:
     """Take one text for a list of one, so that ``metric: cpu`` needs no brackets."""
     return [value] if isinstance(value, str) else value
 
@@ -115,7 +118,7 @@ def _listed(value: object) -> object:
 
 Text = Annotated[str, Field(min_length=1)]
 #: One glob or a list of globs.
-GlobList = Annotated[tuple[Text, ...], BeforeValidator(_several)]
+GlobList = Annotated[tuple[Text, ...], BeforeValidator(several)]
 #: A list of names; one text may hold several with commas between.
 NameList = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 
