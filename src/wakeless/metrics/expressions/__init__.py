@@ -1,0 +1,1 @@
+"""Metric math: parsed, checked before it is kept, evaluated without recursion (user guide, metric math)."""
