@@ -97,14 +97,16 @@ class ServiceShapes:
         if name not in self._operations:
             if name not in self._model.operation_names:
                 return None
-            self._operations[name] = OperationShapes(self._model.operation_model(name))
+            self._operations[name] = OperationShapes(self.name, self._model.operation_model(name))
         return self._operations[name]
 
 
 class OperationShapes:
     """The input, output and habits of one operation."""
 
-    def __init__(self, model: OperationModel) -> None:
+    def __init__(self, service: str, model: OperationModel) -> None:
+        #: Shapes of different services share names, so whoever keeps something by a shape's name needs this too.
+        self.service = service
         self.name: str = model.name
         self.input: StructureShape | None = model.input_shape
         self.output: StructureShape | None = model.output_shape

@@ -44,7 +44,7 @@ class AwsJson:
         self, service: ServiceShapes, operation: OperationShapes, result: Plain | None, request_id: str
     ) -> Answer:
         """Return a successful answer."""
-        document = self._formatters.compile(operation.output)(result or {}) if operation.output is not None else {}
+        document = self._formatters.output_of(operation)(result or {}) if operation.output is not None else {}
         return Answer(status=200, body=orjson.dumps(document), content_type=self._content_type)
 
     def refuse(self, service: ServiceShapes | None, error: AwsError, request_id: str) -> Answer:
@@ -63,7 +63,7 @@ def parse_document(parsers: Compiler, operation: OperationShapes, document: obje
         return {}
     violations: Violations = []
     try:
-        parsed = parsers.compile(operation.input)(document, violations)
+        parsed = parsers.input_of(operation)(document, violations)
     except Malformed as error:
         raise AwsError("MalformedInput", str(error)) from None
     if violations:

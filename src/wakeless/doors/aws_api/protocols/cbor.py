@@ -49,7 +49,7 @@ class RpcV2Cbor:
         """Return a successful answer; an operation without a result has no body."""
         if operation.output is None:
             return Answer(status=200, body=b"", content_type=None, headers=PROTOCOL_HEADER)
-        document = self._formatters.compile(operation.output)(result or {})
+        document = self._formatters.output_of(operation)(result or {})
         return Answer(status=200, body=cbor2.dumps(document), content_type=CONTENT_TYPE, headers=PROTOCOL_HEADER)
 
     def refuse(self, service: ServiceShapes | None, error: AwsError, request_id: str) -> Answer:

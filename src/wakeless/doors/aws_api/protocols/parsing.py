@@ -15,7 +15,7 @@ from typing import Protocol
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from wakeless.core.errors import WakelessError
-from wakeless.doors.aws_api.model import wire_name
+from wakeless.doors.aws_api.model import OperationShapes, wire_name
 from wakeless.doors.aws_api.protocols.constraints import Rule, Violation
 
 Violations = list[Violation]
@@ -56,16 +56,29 @@ class Compiler:
         """Compile for ``wire``; besides None, ``absent`` stands for a member that is not there."""
         self._wire = wire
         self._absent = absent
+        self._inputs: dict[tuple[str, str], Parser] = {}
         self._made: dict[str, Parser] = {}
+
+    def input_of(self, operation: OperationShapes) -> Parser:
+        """Return the parser of an operation's input."""
+        key = (operation.service, operation.name)
+        made = self._inputs.get(key)
+        if made is None:
+            assert operation.input is not None
+            # Shape names are a service's own, so nothing is shared between compilations.
+            self._made = {}
+            made = self._inputs[key] = self.compile(operation.input)
+        return made
 
     def compile(self, shape: Shape) -> Parser:
         """Return the parser of ``shape``."""
         # Members that share a shape may differ in their serialization (flattened lists, wire names).
         key = f"{shape.name}|{sorted(shape.serialization.items())}"
-        made = self._made.get(key)
+        shapes = self._made
+        made = shapes.get(key)
         if made is None:
-            self._made[key] = lambda raw, violations: self._made[key](raw, violations)
-            made = self._made[key] = self._make(shape)
+            shapes[key] = lambda raw, violations: shapes[key](raw, violations)
+            made = shapes[key] = self._make(shape)
         return made
 
     def _make(self, shape: Shape) -> Parser:

@@ -55,7 +55,7 @@ class Query:
         if operation.output is not None:
             wrapper = operation.result_wrapper
             out.append(f"<{wrapper}>")
-            self._writers.compile(operation.output)(result or {}, out)
+            self._writers.output_of(operation)(result or {}, out)
             out.append(f"</{wrapper}>")
         out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>")
         out.append(f"</{operation.name}Response>")
@@ -252,15 +252,27 @@ class XmlWriters:
     """Makes the functions that write a result's shapes as XML."""
 
     def __init__(self) -> None:
+        self._outputs: dict[tuple[str, str], Writer] = {}
         self._made: dict[str, Writer] = {}
+
+    def output_of(self, operation: OperationShapes) -> Writer:
+        """Return the writer of an operation's result."""
+        key = (operation.service, operation.name)
+        made = self._outputs.get(key)
+        if made is None:
+            assert operation.output is not None
+            self._made = {}
+            made = self._outputs[key] = self.compile(operation.output)
+        return made
 
     def compile(self, shape: Shape) -> Writer:
         """Return the writer of what stands between the tags of ``shape``."""
         key = f"{shape.name}|{sorted(shape.serialization.items())}"
-        made = self._made.get(key)
+        shapes = self._made
+        made = shapes.get(key)
         if made is None:
-            self._made[key] = lambda value, out: self._made[key](value, out)
-            made = self._made[key] = self._make(shape)
+            shapes[key] = lambda value, out: shapes[key](value, out)
+            made = shapes[key] = self._make(shape)
         return made
 
     def _make(self, shape: Shape) -> Writer:

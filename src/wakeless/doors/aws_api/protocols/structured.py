@@ -11,7 +11,7 @@ from datetime import datetime
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from wakeless.doors.aws_api.errors import AwsError, ErrorKind
-from wakeless.doors.aws_api.model import wire_name
+from wakeless.doors.aws_api.model import OperationShapes, wire_name
 from wakeless.doors.aws_api.protocols import timestamps
 from wakeless.doors.aws_api.protocols.parsing import Malformed, Parser, Violations
 
@@ -134,14 +134,26 @@ class TreeFormatter:
 
     def __init__(self, *, timestamp: Formatter, blob: Formatter, double: Formatter) -> None:
         self._scalars = {"timestamp": timestamp, "blob": blob, "double": double, "float": double}
+        self._outputs: dict[tuple[str, str], Formatter] = {}
         self._made: dict[str, Formatter] = {}
+
+    def output_of(self, operation: OperationShapes) -> Formatter:
+        """Return the formatter of an operation's result."""
+        key = (operation.service, operation.name)
+        made = self._outputs.get(key)
+        if made is None:
+            assert operation.output is not None
+            self._made = {}
+            made = self._outputs[key] = self.compile(operation.output)
+        return made
 
     def compile(self, shape: Shape) -> Formatter:
         """Return the formatter of ``shape``."""
-        made = self._made.get(shape.name)
+        shapes, name = self._made, shape.name
+        made = shapes.get(name)
         if made is None:
-            self._made[shape.name] = lambda value: self._made[shape.name](value)
-            made = self._made[shape.name] = self._make(shape)
+            shapes[name] = lambda value: shapes[name](value)
+            made = shapes[name] = self._make(shape)
         return made
 
     def _make(self, shape: Shape) -> Formatter:
