@@ -93,7 +93,10 @@ class Stage:
         program = self.folder / "bin" / "systemctl"
         program.write_text(f'#!/bin/sh\nexec {arguments} "$@"\n')
         program.chmod(0o755)
-        shutil.copyfile(_REMEDIATION, self.folder / "remediations" / SCRIPT)
+        # Scripts get the machine's own PATH, whatever ours is; so this one says where the demo's systemctl is.
+        first, rest = _REMEDIATION.read_text().split("\n", 1)
+        path = f"PATH={shlex.quote(str(program.parent))}:$PATH  # the demo plays systemd"
+        (self.folder / "remediations" / SCRIPT).write_text(f"{first}\n{path}\n{rest}")
         (self.folder / "wakeless.yaml").write_text(self._settings(server_port))
         (self.folder / "wakeless.yaml").chmod(0o600)
 
