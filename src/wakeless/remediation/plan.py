@@ -109,7 +109,8 @@ class Plan:
 class NoPlan:
     """Nothing can be done about the alarm by itself, and why."""
 
-    #: ``not_found``, ``ambiguous``, ``no_target``, ``unsafe_name``, ``store_unreachable``, ``invalid_parameters``.
+    #: ``not_found``, ``ambiguous``, ``no_target``, ``wrong_platform``, ``unsafe_name``, ``store_unreachable``,
+    #: ``store_refused``, ``invalid_parameters``.
     code: str
     reason: str
     #: Every name that was looked for.

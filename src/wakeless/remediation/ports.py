@@ -15,6 +15,12 @@ class StoreUnreachable(Unavailable):
     code = "store_unreachable"
 
 
+class StoreRefused(Refused):
+    """The store answered and will not give it: no permission, no such bucket, not a plain file, too big."""
+
+    code = "store_refused"
+
+
 class ScriptChanged(Refused):
     """The version that was planned is no longer in the store."""
 
@@ -30,7 +36,7 @@ class RemediationStore(Protocol):
         ...
 
     async def find(self, keys: Sequence[str]) -> Sequence[ScriptRef]:
-        """Return those of ``keys`` that are there, with their versions; raises `StoreUnreachable`.
+        """Return those of ``keys`` that are there, with their versions; raises `StoreUnreachable`, `StoreRefused`.
 
         Keys are relative, already checked by `wakeless.remediation.catalogue`; a key that would leave
         the root all the same (a symbolic link) is refused.
@@ -38,9 +44,9 @@ class RemediationStore(Protocol):
         ...
 
     async def read(self, script: ScriptRef) -> bytes:
-        """Return that very version's bytes; raises `StoreUnreachable`, `ScriptChanged`."""
+        """Return that very version's bytes; raises `StoreUnreachable`, `StoreRefused`, `ScriptChanged`."""
         ...
 
     async def keys(self) -> Sequence[str]:
-        """Return every key, sorted: for `wakeless check`; raises `StoreUnreachable`."""
+        """Return every key, sorted: for `wakeless check`; raises `StoreUnreachable`, `StoreRefused`."""
         ...

@@ -1,0 +1,1 @@
+"""Where remediation scripts are kept: a folder, or an S3 bucket and prefix."""
