@@ -131,21 +131,55 @@ def resolve(ref: str, *, account: str, region: str) -> str:
     return match["name"]
 
 
-def in_cycles(children: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """Return the composite alarms (keys) that depend on themselves through others; they are not evaluated."""
-    looping: set[str] = set()
-    for start in children:
+def heights(children: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return how far above the metric alarms each composite alarm (key) stands: 1 and up.
+
+    Those that depend on themselves through others are left out: they are not evaluated.
+    """
+    found: dict[str, int] = {}
+    parents: dict[str, list[str]] = {}
+    waiting: dict[str, int] = {}
+    for name, below in children.items():
+        composites = {child for child in below if child in children}
+        waiting[name] = len(composites)
+        for child in composites:
+            parents.setdefault(child, []).append(name)
+    ready = [name for name, count in waiting.items() if not count]
+    while ready:
+        name = ready.pop()
+        found[name] = 1 + max((found.get(child, 0) for child in children[name]), default=0)
+        for parent in parents.get(name, ()):
+            waiting[parent] -= 1
+            if not waiting[parent]:
+                ready.append(parent)
+    # What stands above a loop without being part of it waits for it in vain: give it its place again.
+    stuck = {name for name, count in waiting.items() if count}
+    for name in _above_loops(children, stuck):
+        found[name] = 1 + max((found.get(child, 0) for child in children[name]), default=0)
+    return found
+
+
+def _above_loops(children: Mapping[str, Sequence[str]], stuck: set[str]) -> list[str]:
+    """Return those of ``stuck`` that are in no loop themselves, lowest first."""
+    above: list[str] = []
+    for start in sorted(stuck):
         seen: set[str] = set()
-        todo = [child for child in children[start] if child in children]
-        while todo:
+        todo = [child for child in children[start] if child in stuck]
+        while todo and start not in seen:
             name = todo.pop()
-            if name == start:
-                looping.add(start)
-                break
             if name not in seen:
                 seen.add(name)
-                todo.extend(child for child in children[name] if child in children)
-    return frozenset(looping)
+                todo.extend(child for child in children[name] if child in stuck)
+        if start not in seen:
+            above.append(start)
+    # A chain above a loop has at most as many links as there are composite alarms: settle by repetition.
+    ordered: list[str] = []
+    left = set(above)
+    while left:
+        lowest = sorted(name for name in left if not any(child in left for child in children[name]))
+        ordered.extend(lowest)
+        left.difference_update(lowest)
+    return ordered
 
 
 def _error(text: str) -> ValidationFailed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -102,6 +102,12 @@ class MetricQuery:
     account_id: str | None = None
 
 
+def period_of(queries: Iterable[MetricQuery]) -> int:
+    """Return the period of a metric math alarm in seconds: the one that all its metrics have."""
+    given = [query.period if query.stat is None else query.stat.period for query in queries]
+    return max((period for period in given if period is not None), default=60)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actions:
     """What is to be done when an alarm enters a state: ARNs, in the order they were given."""
@@ -152,8 +158,7 @@ class MetricAlarm:
         """Seconds of one evaluation period; a math alarm's is the one period of all its metrics."""
         if self.stat is not None:
             return self.stat.period
-        periods = [q.stat.period for q in self.queries if q.stat is not None]
-        return max([*periods, *(q.period for q in self.queries if q.period is not None)], default=60)
+        return period_of(self.queries)
 
     @property
     def stats(self) -> tuple[MetricStat, ...]:

@@ -49,13 +49,13 @@ def is_hourly(period: int, evaluation_periods: int) -> bool:
     return period * evaluation_periods > DAY
 
 
-def window_end(now: float, period: int, evaluation_periods: int, *, delay: float = EVALUATION_DELAY) -> int:
+def window_end(now: float, period: int, *, hourly: bool = False, delay: float = EVALUATION_DELAY) -> int:
     """Return where the newest slot ends (exclusive), in seconds since the epoch.
 
-    Slots align to minutes (to the period below a minute, to hours for alarms over more than a day), not to
+    Slots align to minutes (to the period below a minute, to hours where the alarm is `is_hourly`), not to
     multiples of the period. ``delay`` is 0 for metric math.
     """
-    grid = HOUR if is_hourly(period, evaluation_periods) else min(period, MINUTE)
+    grid = HOUR if hourly else min(period, MINUTE)
     return int((now - delay) // grid) * grid
 
 

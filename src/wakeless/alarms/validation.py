@@ -54,8 +54,8 @@ _METRIC_ONLY = frozenset({"automate", "autoscaling", "swf"})
 Request = Mapping[str, Any]
 #: Raises `Refused` for a statistic that does not exist or that no alarm may have.
 StatisticCheck = Callable[[str], None]
-#: Raises `Refused` for expressions that no alarm can use; gets every entry of ``Metrics``.
-ExpressionCheck = Callable[[Sequence[MetricQuery]], None]
+#: Raises `Refused` for expressions that no alarm can use; gets every entry of ``Metrics`` and EvaluationPeriods.
+ExpressionCheck = Callable[[Sequence[MetricQuery], int], None]
 
 
 def read_metric_alarm(request: Request, *, statistic: StatisticCheck, expressions: ExpressionCheck) -> MetricAlarm:
@@ -78,7 +78,11 @@ def read_metric_alarm(request: Request, *, statistic: StatisticCheck, expression
     threshold, band = _threshold(request, comparison, queries)
     if queries:
         _check_returned(queries, 1 if band is None else 2)
-        expressions(queries)
+        if band is not None:
+            raise InvalidParameterValue(
+                f"Anomaly detection is not available here: ComparisonOperator {comparison} needs a trained model."
+            )
+        expressions(queries, n)
     alarm = MetricAlarm(
         name=name,
         description=_description(request),
