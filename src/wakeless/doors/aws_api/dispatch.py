@@ -6,6 +6,8 @@ import logging
 import uuid
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -13,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 from wakeless.core.clock import Clock
 from wakeless.core.errors import NotFound, Refused, Unavailable, WakelessError
 from wakeless.doors.aws_api.cloudwatch import cloudwatch
-from wakeless.doors.aws_api.errors import AwsError
-from wakeless.doors.aws_api.model import ServiceShapes
+from wakeless.doors.aws_api.errors import COMMON_TABLE, AwsError
+from wakeless.doors.aws_api.model import OperationShapes
 from wakeless.doors.aws_api.protocols.base import Answer
 from wakeless.doors.aws_api.routing import QUERY, Destination, by_version, looks_like_aws, route
-from wakeless.doors.aws_api.service import AwsService, Call
-from wakeless.doors.aws_api.sigv4 import Verifier, WireRequest, claimed_scope
+from wakeless.doors.aws_api.service import AwsService, Call, Handler
+from wakeless.doors.aws_api.sigv4 import Caller, Verifier, WireRequest, claimed_scope
 from wakeless.doors.aws_api.sts import sts
 from wakeless.monitoring.service import Monitoring
 
@@ -78,21 +80,26 @@ class AwsApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; whatever it holds, the answer is AWS's."""
-        request_id = str(uuid.uuid4())
         request = _head(scope)
         destination = route(request, self._services)
-        headers: dict[str, str] = {}
+        exchange = _Exchange(
+            request=request,
+            destination=destination,
+            service=destination.service,
+            request_id=str(uuid.uuid4()),
+        )
         try:
-            request = await self._with_body(request, receive)
-            answer = await self._handle(request, destination, request_id, headers)
+            exchange.request = await self._with_body(request, receive)
+            answer = await self._handle(exchange)
         except Disconnected:
             return
         except AwsError as error:
-            answer = self._refuse(request, destination, error, request_id)
+            answer = exchange.refuse(error)
         except Exception:  # the edge of the loop: the client gets an id that the log knows too
-            logger.exception("AWS request failed", extra={"action": "aws_request_failed", "request_id": request_id})
-            answer = self._refuse(request, destination, AwsError("InternalFailure", _INTERNAL), request_id)
-        await _send(send, answer, {"x-amzn-RequestId": request_id, **headers}, head_only=request.method == "HEAD")
+            logger.exception("AWS request failed", extra={"action": "aws_request_failed", **exchange.log_context()})
+            answer = exchange.refuse(AwsError("InternalFailure", _INTERNAL))
+        headers = {"x-amzn-RequestId": exchange.request_id, **exchange.answer_headers}
+        await _send(send, answer, headers, head_only=request.method == "HEAD")
 
     async def _with_body(self, request: WireRequest, receive: Receive) -> WireRequest:
         announced = request.header("content-length") or ""
@@ -110,83 +117,96 @@ class AwsApi:
                 raise self._too_large(size)
             chunks.append(chunk)
             if not message.get("more_body", False):
-                break
-        return WireRequest(
-            method=request.method,
-            raw_path=request.raw_path,
-            query_string=request.query_string,
-            headers=request.headers,
-            body=b"".join(chunks),
-        )
+                return replace(request, body=b"".join(chunks))
 
     def _too_large(self, size: int) -> AwsError:
         return AwsError("RequestEntityTooLarge", f"Request size {size} exceeded {self._max_body} bytes")
 
-    async def _handle(
-        self, request: WireRequest, destination: Destination, request_id: str, headers: dict[str, str]
-    ) -> Answer:
+    async def _handle(self, exchange: _Exchange) -> Answer:
+        request, protocol = exchange.request, exchange.destination.protocol
         now = self._clock.now()
         scope = claimed_scope(request)
-        if not destination.acceptable:
-            raise AwsError("UnsupportedMediaType", f"Content-Type {request.header('content-type')!r} is not understood")
-        unsigned_query = destination.protocol is QUERY and scope is None
-        if destination.service is None and not unsigned_query:
-            raise AwsError("InvalidAction", _unknown_service(request))
-        served = [destination.service] if destination.service else self._services
-        # First of all: nothing is inflated or parsed for a stranger.
-        caller = self._verifier.authenticate(request, services={each.shapes.signing_name for each in served}, now=now)
+        caller = self._admit(exchange, signed=scope is not None, now=now)
         body = inflate(request, self._max_expanded)
-        service, action = destination.service, destination.operation
-        document: object = None
-        if destination.protocol is QUERY:
-            document = parameters = QUERY.decode(_with_query_string(request, body))
-            service, action = self._query_target(service, parameters)
-        if service is None or action is None:
-            raise AwsError("InvalidAction", _unknown_service(request))
-        operation = service.shapes.operation(action)
-        if operation is None:
-            raise AwsError("InvalidAction", _unknown_operation(service.shapes, action))
-        handler = service.operations.get(action)
-        if handler is None:
-            raise AwsError("InvalidAction", f"The operation {action} is not supported by this endpoint.")
-        if document is None:
-            document = destination.protocol.decode(body)
+        action, document = exchange.destination.operation, None
+        if protocol is QUERY:
+            document = form = QUERY.decode(_with_query_string(request, body))
+            action = form.get("Action")
+            if not action:
+                raise AwsError("MissingAction", "The request is missing an action or a required parameter.")
+            if exchange.service is None:
+                exchange.service = by_version(self._services, form.get("Version", ""), action)
+        operation, handler = _operation(exchange, action)
         call = Call(
-            operation=action,
-            parameters=destination.protocol.parse(operation, document),
+            operation=operation.name,
+            parameters=protocol.parse(operation, document if document is not None else protocol.decode(body)),
             caller=caller,
             region=scope[0] if scope else self._region,
             now=now,
-            request_id=request_id,
-            answer_headers=headers,
+            request_id=exchange.request_id,
+            answer_headers=exchange.answer_headers,
         )
         try:
             result = await handler(call)
         except WakelessError as error:
-            raise _as_aws(error) from error
-        return destination.protocol.answer(service.shapes, operation, result, request_id)
+            raise _as_aws(error, exchange) from error
+        assert exchange.service is not None
+        return protocol.answer(exchange.service.shapes, operation, result, exchange.request_id)
 
-    def _query_target(self, service: AwsService | None, parameters: Mapping[str, str]) -> tuple[AwsService | None, str]:
-        action = parameters.get("Action")
-        if not action:
-            raise AwsError("MissingAction", "The request is missing an action or a required parameter.")
-        return service or by_version(self._services, parameters.get("Version", ""), action), action
+    def _admit(self, exchange: _Exchange, *, signed: bool, now: datetime) -> Caller:
+        """Return who calls.  It comes before everything else: nothing is inflated or parsed for a stranger."""
+        request, destination = exchange.request, exchange.destination
+        if not destination.acceptable:
+            raise AwsError("UnsupportedMediaType", f"Content-Type {request.header('content-type')!r} is not understood")
+        service = destination.service
+        # Only an unsigned form says in its body which service it is for.
+        if service is None and (signed or destination.protocol is not QUERY):
+            raise _unknown_service(request)
+        candidates = [service] if service else self._services
+        return self._verifier.authenticate(
+            request, services={candidate.shapes.signing_name for candidate in candidates}, now=now
+        )
 
-    def _refuse(self, request: WireRequest, destination: Destination, error: AwsError, request_id: str) -> Answer:
-        service = destination.service.shapes if destination.service else None
-        answer = destination.protocol.refuse(service, error, request_id)
-        if destination.protocol is QUERY or (request.header("x-amzn-query-mode") or "").lower() != "true":
+
+@dataclass(kw_only=True, slots=True)
+class _Exchange:
+    """One request while it is being answered."""
+
+    request: WireRequest
+    destination: Destination
+    service: AwsService | None
+    request_id: str
+    #: What the handler wants the answer to carry besides.
+    answer_headers: dict[str, str] = field(default_factory=dict)
+
+    def refuse(self, error: AwsError) -> Answer:
+        """Return an error in the request's protocol."""
+        shapes = self.service.shapes if self.service else None
+        answer = self.destination.protocol.refuse(shapes, error, self.request_id)
+        if self.destination.protocol is QUERY or (self.request.header("x-amzn-query-mode") or "").lower() != "true":
             return answer
         # Clients that once spoke query ask for the code they used to get.
-        kind = service.errors.find(error.aws_code) if service else None
-        code = kind.query_code if kind else error.aws_code
-        fault = "Sender" if answer.status < 500 else "Receiver"
-        return Answer(
-            status=answer.status,
-            body=answer.body,
-            content_type=answer.content_type,
-            headers={**answer.headers, "x-amzn-query-error": f"{code};{fault}"},
-        )
+        kind = (shapes.errors if shapes else COMMON_TABLE).find(error.aws_code)
+        fault = "Sender" if kind.sender else "Receiver"
+        return replace(answer, headers={**answer.headers, "x-amzn-query-error": f"{kind.query_code};{fault}"})
+
+    def log_context(self) -> dict[str, str]:
+        """Return what the log says of this request."""
+        service = self.service.shapes.name if self.service else ""
+        return {"request_id": self.request_id, "service": service, "operation": self.destination.operation or ""}
+
+
+def _operation(exchange: _Exchange, action: str | None) -> tuple[OperationShapes, Handler]:
+    if exchange.service is None or action is None:
+        raise _unknown_service(exchange.request)
+    shapes = exchange.service.shapes.operation(action)
+    if shapes is None:
+        version = exchange.service.shapes.api_version
+        raise AwsError("InvalidAction", f"Could not find operation {action[:128]} for version {version}")
+    handler = exchange.service.operations.get(action)
+    if handler is None:
+        raise AwsError("InvalidAction", f"The operation {action} is not supported by this endpoint.")
+    return shapes, handler
 
 
 def inflate(request: WireRequest, limit: int) -> bytes:
@@ -241,17 +261,15 @@ def _with_query_string(request: WireRequest, body: bytes) -> bytes:
     return b"&".join([*parts, body] if body else parts)
 
 
-def _unknown_service(request: WireRequest) -> str:
+def _unknown_service(request: WireRequest) -> AwsError:
     scope = claimed_scope(request)
     name = (request.header("x-amz-target") or "").rpartition(".")[0] or (scope[1] if scope else "")
-    return f"The service {name[:64]!r} is not served by this endpoint." if name else "No service could be recognised."
+    if not name:
+        return AwsError("InvalidAction", "The request names no service that is served by this endpoint.")
+    return AwsError("InvalidAction", f"The service {name[:64]!r} is not served by this endpoint.")
 
 
-def _unknown_operation(service: ServiceShapes, action: str) -> str:
-    return f"Could not find operation {action[:128]} for version {service.api_version}"
-
-
-def _as_aws(error: WakelessError) -> AwsError:
+def _as_aws(error: WakelessError, exchange: _Exchange) -> AwsError:
     """Return what a refusal of the application is to an AWS client; what it cannot know is an internal failure."""
     if isinstance(error, AwsError):
         return error
@@ -263,7 +281,10 @@ def _as_aws(error: WakelessError) -> AwsError:
     if isinstance(error, Refused):
         return AwsError("ValidationError", str(error))
     if isinstance(error, Unavailable):
-        logger.warning("AWS request must wait", extra={"action": "aws_request_unavailable", "error": str(error)})
+        logger.warning(
+            "AWS request must wait",
+            extra={"action": "aws_request_unavailable", "error": str(error), **exchange.log_context()},
+        )
         return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
-    logger.error("AWS request failed", exc_info=error, extra={"action": "aws_request_failed"})
+    logger.error("AWS request failed", exc_info=error, extra={"action": "aws_request_failed", **exchange.log_context()})
     return AwsError("InternalFailure", _INTERNAL)

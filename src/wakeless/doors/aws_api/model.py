@@ -27,9 +27,13 @@ class ServiceShapes:
         self._operations: dict[str, OperationShapes | None] = {}
 
     @cached_property
-    def _model(self) -> ServiceModel:
+    def _description(self) -> Any:
         # A loader of our own: the one of a session would keep the whole model, most of which is prose.
-        return ServiceModel(_without_prose(Loader().load_service_model(self.name, "service-2")), self.name)
+        return _without_prose(Loader().load_service_model(self.name, "service-2"))
+
+    @cached_property
+    def _model(self) -> ServiceModel:
+        return ServiceModel(self._description, self.name)
 
     @cached_property
     def signing_name(self) -> str:
@@ -75,7 +79,8 @@ class ServiceShapes:
         facts = shape.metadata.get("error", {})
         status = int(facts.get("httpStatusCode", 500 if shape.metadata.get("fault") else 400))
         namespace = self._error_namespace
-        if namespace and shape.metadata.get("synthetic"):
+        if namespace and self._description["shapes"][shape.name].get("synthetic"):
+            # An exception of the framework that the model was given for the sake of its query code.
             namespace = _SYNTHETIC.get(shape.name, CORAL_SERVICE)
         return ErrorKind(
             query_code=str(facts.get("code", shape.name)),
