@@ -49,11 +49,17 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings, and where each was written."""
+class Examined:
+    """What a file and the environment say, and everything that is wrong with it."""
 
-    settings: Settings
+    #: None when they cannot be understood.
+    settings: Settings | None
+    problems: tuple[Problem, ...]
     places: Places
+    #: Everything as it was written, the environment laid over the file.
+    raw: dict[str, Raw]
+    #: Folder that relative paths start at.
+    base: FileName
 
 
 def load_settings(path: FileName | None, env: Mapping[str, str]) -> Settings:
@@ -61,11 +67,16 @@ def load_settings(path: FileName | None, env: Mapping[str, str]) -> Settings:
 
     Without any file the defaults are for a laptop. Raises `InvalidInput` with every problem.
     """
-    return load(path, env).settings
+    examined = examine(path, env)
+    if examined.settings is None or examined.problems:
+        count = len(examined.problems)
+        words = "1 problem" if count == 1 else f"{count} problems"
+        raise InvalidInput(f"{examined.places.source}: {words} in the settings", examined.problems)
+    return examined.settings
 
 
-def load(path: FileName | None, env: Mapping[str, str]) -> Loaded:
-    """Like `load_settings`, and say where each setting was written."""
+def examine(path: FileName | None, env: Mapping[str, str]) -> Examined:
+    """Read like `load_settings`, and return the problems with all that is known instead of raising."""
     if path is None and FileName(DEFAULT_FILE).exists():
         path = FileName(DEFAULT_FILE)
     source = str(path) if path is not None else "settings"
@@ -86,11 +97,7 @@ def load(path: FileName | None, env: Mapping[str, str]) -> Loaded:
         problems += _explain(error, overlay, places)
     if settings is not None:
         problems += [_of_reference(places, broken) for broken in find_broken_references(settings)]
-    if settings is None or problems:
-        listed = sorted(set(problems))
-        count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
-        raise InvalidInput(f"{source}: {count} in the settings", listed)
-    return Loaded(settings, places)
+    return Examined(settings, tuple(sorted(set(problems))), places, overlay.value, base)
 
 
 def _read(path: FileName, source: str) -> Document:

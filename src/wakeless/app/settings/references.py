@@ -30,6 +30,7 @@ def find_broken_references(settings: Settings) -> list[Reference]:
         *_repeated("rules", [rule.name for rule in settings.rules], "name"),
         *_repeated("principals", [principal.name for principal in settings.principals], "name"),
         *_repeated("access_keys", [key.id for key in settings.access_keys], "id"),
+        *_tokens(settings),
         *_this_machine(settings),
         *_names(settings),
         *_approvals(settings),
@@ -42,6 +43,13 @@ def _repeated(section: str, names: Sequence[str], key: str) -> Iterator[Referenc
         first = names.index(name)
         if first != position:
             yield Reference((section, position, key), f"is the {key} of {section}[{first}] already")
+
+
+def _tokens(settings: Settings) -> Iterator[Reference]:
+    tokens = [principal.token for principal in settings.principals]
+    for position, token in enumerate(tokens):
+        if token is not None and tokens.index(token) != position:
+            yield Reference(("principals", position, "token"), "is another principal's token")
 
 
 def _this_machine(settings: Settings) -> Iterator[Reference]:

@@ -12,7 +12,7 @@ from wakeless.store.remediations.s3 import S3Store
 
 
 def open_store(location: str, clients: Callable[[], AwsClients]) -> RemediationStore:
-    """Return the store at ``location``: a folder or ``s3://bucket/prefix``. ``clients`` is asked for the latter only."""
+    """Return the store at ``location``: a folder or ``s3://bucket/prefix``; only the latter asks for ``clients``."""
     if location.startswith("s3://"):
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         return S3Store(clients(), bucket, prefix)

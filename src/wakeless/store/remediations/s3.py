@@ -56,7 +56,7 @@ class S3Store:
         return require_same(script, answer[0])
 
     async def keys(self) -> Sequence[str]:
-        """Return every key, sorted; hidden files and folders are left out. Raises `StoreUnreachable`, `StoreRefused`."""
+        """Return every key, sorted; hidden ones are left out. Raises `StoreUnreachable`, `StoreRefused`."""
 
         def listing(client: Any) -> list[str]:
             found: list[str] = []
