@@ -93,10 +93,10 @@ def _sample(namespace: str, datum: Mapping[str, Any], place: str, now: float) ->
     resolution = datum.get("StorageResolution")
     if resolution is None:
         resolution = MINUTE
-    elif resolution not in (1, MINUTE):
+    elif type(resolution) is not int or resolution not in (1, MINUTE):
         raise InvalidParameterValue(f"The parameter {place}.StorageResolution must be 1 or 60.")
     unit = datum.get("Unit") or NO_UNIT
-    if unit not in _UNITS:
+    if not isinstance(unit, str) or unit not in _UNITS:
         raise InvalidParameterValue(f"The value {_shown(unit)} for parameter {place}.Unit is invalid.")
     metric = MetricId(namespace, _name(name, place), _dimensions(datum.get("Dimensions") or (), place))
     stamp = _timestamp(datum.get("Timestamp"), place, now)

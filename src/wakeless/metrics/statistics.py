@@ -21,8 +21,8 @@ PLAIN = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 #: Rounding of a rank that a decimal fraction cannot hit exactly (99.9 % of 1,000 is 999).
 _TOLERANCE = 1e-12
 
-_NUMBER = r"-?(?:\d{1,300}(?:\.\d{0,10})?|\.\d{1,10})"
-_PERCENT = r"\d{1,3}(?:\.\d{1,10})?"
+_NUMBER = r"-?(?:[0-9]{1,300}(?:\.[0-9]{0,10})?|\.[0-9]{1,10})"
+_PERCENT = r"[0-9]{1,3}(?:\.[0-9]{1,10})?"
 _SINGLE = re.compile(rf"(?P<kind>p|tm|tc|ts|wm)(?P<percent>{_PERCENT})")
 _RANGE = re.compile(rf"(?P<kind>TM|TC|TS|WM|PR)\((?P<low>{_NUMBER}%?)?:(?P<high>{_NUMBER}%?)?\)")
 

@@ -114,7 +114,7 @@ class Plan:
         """
         series = {
             entry_id: Series(
-                {start + i * period: value for i, value in enumerate(values) if value is not None}, period, start
+                {start + i * period: float(value) for i, value in enumerate(values) if value is not None}, period, start
             )
             for entry_id, values in metrics.items()
         }
@@ -276,7 +276,8 @@ def _check_call(call: Call) -> Shape:
         raise BadExpression(f"unknown function {call.name[:50]} at character {call.place}{near}")
     if not function.least <= len(call.args) <= function.most:
         wanted = str(function.least) if function.least == function.most else f"{function.least} to {function.most}"
-        call.refuse(f"it takes {wanted} arguments, not {len(call.args)}")
+        noun = "argument" if function.most == 1 else "arguments"
+        call.refuse(f"it takes {wanted} {noun}, not {len(call.args)}")
     return function.check(call)
 
 
