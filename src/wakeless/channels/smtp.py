@@ -21,7 +21,7 @@ from email import policy
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 
 from wakeless.channels.addresses import is_loopback
 from wakeless.channels.kind import ChannelKind, problem
@@ -157,8 +157,14 @@ class _Delivery:
 
     def _log_in(self, server: smtplib.SMTP) -> None:
         settings = self._settings
-        if settings.username is not None and settings.password is not None:
+        if settings.username is None or settings.password is None:
+            return
+        try:
             server.login(settings.username, settings.password.reveal())
+        except (smtplib.SMTPResponseException, smtplib.SMTPServerDisconnected):
+            raise
+        except smtplib.SMTPException as error:  # it offers no login, or none that we can make
+            raise ChannelRefused(f"{settings.host}:{_port(settings)}: {error}") from None
 
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._settings.ca_file)
@@ -216,10 +222,11 @@ def _address(text: str) -> Address:
     """Parse ``name@host`` or ``Name <name@host>``; raises `ValueError` for anything else."""
     if plain(text) != text or "\n" in text:
         raise ValueError("holds control characters")
-    name, spec = parseaddr(text)
-    if not spec or spec.count("@") != 1 or any(mark in spec for mark in " ,;<>"):
-        raise ValueError("is not one address")
+    found = getaddresses([text])
+    name, spec = found[0] if len(found) == 1 else ("", "")
     user, _, domain = spec.partition("@")
+    if not user or not domain or "@" in domain or any(mark in spec for mark in " ,;<>"):
+        raise ValueError("is not one address")
     try:
         # Mail servers know international domains by their ASCII names.
         return Address(display_name=name, username=user, domain=domain.encode("idna").decode("ascii"))
