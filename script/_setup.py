@@ -55,15 +55,15 @@ def _make() -> bool:
     shutil.rmtree(VENV, ignore_errors=True)
     base = _base_python()
     print(f"Making .venv with {base} ...", file=sys.stderr, flush=True)
-    ways = [[base, "-m", "venv", str(VENV)], [base, "-m", "virtualenv", "--quiet", str(VENV)]]
-    if uv := shutil.which("uv"):
-        ways.append([uv, "venv", "--quiet", "--seed", "--python", base, str(VENV)])
     said = ""
-    for way in ways:
-        done = subprocess.run(way, capture_output=True, text=True)
-        if done.returncode == 0 and _works():
+    for way in _ways(base):
+        for command in way:
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                said = said or (done.stderr or done.stdout).strip()
+                break
+        if _works():
             return True
-        said = said or (done.stderr or done.stdout).strip()
         shutil.rmtree(VENV, ignore_errors=True)
     version = ".".join(map(str, sys.version_info[:2]))
     print(
@@ -74,6 +74,18 @@ def _make() -> bool:
         file=sys.stderr,
     )
     return False
+
+
+def _ways(base: str) -> list[list[list[str]]]:
+    """Return the ways to make an environment with pip in it, each a few commands, the usual one first."""
+    ways = [[[base, "-m", "venv", str(VENV)]]]
+    if uv := shutil.which("uv"):
+        ways.append([[uv, "venv", "--quiet", "--seed", "--python", base, str(VENV)]])
+    ways.append([[base, "-m", "virtualenv", "--quiet", str(VENV)]])
+    # Debian's python3 without python3-venv, but with python3-pip.
+    bare = [base, "-m", "venv", "--without-pip", str(VENV)]
+    ways.append([bare, [base, "-m", "pip", "--python", str(PYTHON), "install", "--quiet", "pip"]])
+    return ways
 
 
 def _base_python() -> str:
