@@ -95,7 +95,7 @@ def _base_python() -> str:
 
 def _install() -> bool:
     print("Installing what Wakeless needs into .venv (a minute, the first time) ...", file=sys.stderr, flush=True)
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", EXTRAS]
+    command = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", EXTRAS]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"})
     if done.returncode == 0:
         return True
