@@ -33,7 +33,12 @@ def cloudwatch(monitoring: Monitoring) -> AwsService:
         "UntagResource": monitoring.untag_resource,
     }
     return AwsService(
-        shapes=ServiceShapes("cloudwatch", error_namespace="com.amazonaws.cloudwatch.v2010_08_01"),
+        shapes=ServiceShapes(
+            "cloudwatch",
+            error_namespace="com.amazonaws.cloudwatch.v2010_08_01",
+            # A bad entity is no reason to refuse its metrics, unless StrictEntityValidation says so.
+            unchecked={"Entity"},
+        ),
         operations={name: _handler(operation) for name, operation in operations.items()},
     )
 

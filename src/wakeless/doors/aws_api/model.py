@@ -5,7 +5,7 @@ Everything the protocols know about a service comes from here; a new operation n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +20,14 @@ _SYNTHETIC = {"ValidationException": CORAL_VALIDATE}
 class ServiceShapes:
     """One service's model."""
 
-    def __init__(self, name: str, *, error_namespace: str = "") -> None:
-        """Name a service as botocore does; ``error_namespace`` precedes its own exceptions' names in ``__type``."""
+    def __init__(self, name: str, *, error_namespace: str = "", unchecked: Collection[str] = ()) -> None:
+        """Name a service as botocore does.
+
+        ``error_namespace`` precedes its own exceptions' names in ``__type``; the constraints in and below the shapes
+        ``unchecked`` are left to the operation.
+        """
         self.name = name
+        self._unchecked = frozenset(unchecked)
         self._error_namespace = error_namespace
         self._operations: dict[str, OperationShapes | None] = {}
 
@@ -102,16 +107,17 @@ class ServiceShapes:
         if name not in self._operations:
             if name not in self._model.operation_names:
                 return None
-            self._operations[name] = OperationShapes(self.name, self._model.operation_model(name))
+            self._operations[name] = OperationShapes(self.name, self._model.operation_model(name), self._unchecked)
         return self._operations[name]
 
 
 class OperationShapes:
     """The input, output and habits of one operation."""
 
-    def __init__(self, service: str, model: OperationModel) -> None:
+    def __init__(self, service: str, model: OperationModel, unchecked: frozenset[str] = frozenset()) -> None:
         #: Shapes of different services share names, so whoever keeps something by a shape's name needs this too.
         self.service = service
+        self.unchecked = unchecked
         self.name: str = model.name
         self.input: StructureShape | None = model.input_shape
         self.output: StructureShape | None = model.output_shape

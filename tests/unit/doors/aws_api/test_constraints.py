@@ -9,7 +9,7 @@ import pytest
 
 from wakeless.doors.aws_api.errors import AwsError
 from wakeless.doors.aws_api.model import ServiceShapes
-from wakeless.doors.aws_api.routing import JSON_1_0
+from wakeless.doors.aws_api.routing import JSON_1_0, JSON_1_1
 
 CLOUDWATCH = ServiceShapes("cloudwatch")
 
@@ -136,3 +136,14 @@ def test_long_values_and_many_violations_are_cut_short() -> None:
     error = refusal("DescribeAlarms", {"AlarmNames": ["x" * 100_000] * 100})
     assert error.message.startswith("100 validation errors detected")
     assert len(error.message) < 40_000
+
+
+def test_shapes_left_to_the_operation_are_checked_for_their_types_only() -> None:
+    lenient = ServiceShapes("cloudwatch", unchecked={"Entity"}).operation("PutMetricData")
+    assert lenient is not None
+    data = {"Namespace": "N", "EntityMetricData": [{"Entity": {"KeyAttributes": {"Type": ""}}}]}
+    assert JSON_1_1.parse(lenient, data) == data
+    with pytest.raises(AwsError) as refused:
+        JSON_1_1.parse(lenient, {"EntityMetricData": [{"Entity": {"KeyAttributes": {"Type": 1}}}]})
+    assert refused.value.aws_code == "MalformedInput"
+    assert refusal("PutMetricData", data).aws_code == "InvalidParameterValue"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -20,6 +20,9 @@ from wakeless.doors.aws_api.protocols.constraints import Rule, Violation
 
 Violations = list[Violation]
 Parser = Callable[[object, Violations], object]
+#: A shape's constraints, as the model names them.
+Facts = Mapping[str, Any]
+_SizeCheck = Callable[[list[Any], Violations], bool]
 
 _INTEGER_RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
@@ -67,42 +70,45 @@ class Compiler:
             assert operation.input is not None
             # Shape names are a service's own, so nothing is shared between compilations.
             self._made = {}
-            made = self._inputs[key] = self.compile(operation.input)
+            made = self._inputs[key] = self.compile(operation.input, operation.unchecked)
         return made
 
-    def compile(self, shape: Shape) -> Parser:
-        """Return the parser of ``shape``."""
+    def compile(self, shape: Shape, unchecked: frozenset[str] = frozenset(), *, checked: bool = True) -> Parser:
+        """Return the parser of ``shape``; in and below the shapes ``unchecked`` it minds types only."""
+        checked = checked and shape.name not in unchecked
         # Members that share a shape may differ in their serialization (flattened lists, wire names).
-        key = f"{shape.name}|{sorted(shape.serialization.items())}"
+        key = f"{shape.name}|{sorted(shape.serialization.items())}|{checked}"
         shapes = self._made
         made = shapes.get(key)
         if made is None:
             shapes[key] = lambda raw, violations: shapes[key](raw, violations)
-            made = shapes[key] = self._make(shape)
+            made = shapes[key] = self._make(
+                shape, lambda inner: self.compile(inner, unchecked, checked=checked), checked
+            )
         return made
 
-    def _make(self, shape: Shape) -> Parser:
+    def _make(self, shape: Shape, inner: Callable[[Shape], Parser], checked: bool) -> Parser:
+        facts = shape.metadata if checked else {}
         if isinstance(shape, StructureShape):
-            return self._structure(shape)
+            table: dict[object, tuple[str, Parser]] = {
+                wire_name(member, name): (name, inner(member)) for name, member in shape.members.items()
+            }
+            return self._structure(table, tuple(shape.required_members) if checked else ())
         if isinstance(shape, ListShape):
-            return self._list(shape)
+            return _list(self._wire.items(shape), inner(shape.member), _size_check(facts))
         if isinstance(shape, MapShape):
-            return self._map(shape)
+            return _map(self._wire.pairs(shape), inner(shape.key), inner(shape.value), _size_check(facts))
+        scalars = self._wire.scalars
         if shape.type_name == "string":
-            return _string(shape, self._wire.scalars["string"])
+            return _string(facts, scalars["string"])
         if shape.type_name in _INTEGER_RANGES:
-            return _number(shape, _within(self._wire.scalars["integer"], *_INTEGER_RANGES[shape.type_name]))
+            return _number(facts, _within(scalars["integer"], *_INTEGER_RANGES[shape.type_name]))
         if shape.type_name in ("double", "float"):
-            return _number(shape, self._wire.scalars["double"])
-        return self._wire.scalars[shape.type_name]
+            return _number(facts, scalars["double"])
+        return scalars[shape.type_name]
 
-    def _structure(self, shape: StructureShape) -> Parser:
-        table: Mapping[object, tuple[str, Parser]] = {
-            wire_name(member, name): (name, self.compile(member)) for name, member in shape.members.items()
-        }
-        required = tuple(shape.required_members)
-        members = self._wire.members
-        absent = self._absent
+    def _structure(self, table: Mapping[object, tuple[str, Parser]], required: tuple[str, ...]) -> Parser:
+        members, absent = self._wire.members, self._absent
 
         def parse(raw: object, violations: Violations) -> object:
             given: Mapping[object, object] = raw if type(raw) is dict else members(raw)
@@ -124,47 +130,46 @@ class Compiler:
 
         return parse
 
-    def _list(self, shape: ListShape) -> Parser:
-        member = self.compile(shape.member)
-        take_apart = self._wire.items(shape)
-        check = _size_check(shape)
 
-        def parse(raw: object, violations: Violations) -> object:
-            items = take_apart(raw)
-            if check is not None and not check(items, violations):
-                return items
-            parsed = []
-            mark = len(violations)
-            for item in items:
-                if item is None:
-                    continue  # lists are never sparse in the services served here
-                parsed.append(member(item, violations))
-                if violations and len(violations) > mark:
-                    mark = _placed(violations, mark, len(parsed))
-            return parsed
+def _list(take_apart: Callable[[object], list[object]], member: Parser, check: _SizeCheck | None) -> Parser:
+    def parse(raw: object, violations: Violations) -> object:
+        items = take_apart(raw)
+        if check is not None and not check(items, violations):
+            return items
+        parsed = []
+        mark = len(violations)
+        for item in items:
+            if item is None:
+                continue  # lists are never sparse in the services served here
+            parsed.append(member(item, violations))
+            if violations and len(violations) > mark:
+                mark = _placed(violations, mark, len(parsed))
+        return parsed
 
-        return parse
+    return parse
 
-    def _map(self, shape: MapShape) -> Parser:
-        key_parser, value_parser = self.compile(shape.key), self.compile(shape.value)
-        take_apart = self._wire.pairs(shape)
-        check = _size_check(shape)
 
-        def parse(raw: object, violations: Violations) -> object:
-            pairs = take_apart(raw)
-            if check is not None and not check(pairs, violations):
-                return {}
-            parsed: dict[object, object] = {}
-            mark = len(violations)
-            for raw_key, raw_value in pairs:
-                key = key_parser(raw_key, violations)
-                if raw_value is not None:
-                    parsed[key] = value_parser(raw_value, violations)
-                if violations and len(violations) > mark:
-                    mark = _placed(violations, mark, str(key))
-            return parsed
+def _map(
+    take_apart: Callable[[object], list[tuple[object, object]]],
+    key_parser: Parser,
+    value_parser: Parser,
+    check: _SizeCheck | None,
+) -> Parser:
+    def parse(raw: object, violations: Violations) -> object:
+        pairs = take_apart(raw)
+        if check is not None and not check(pairs, violations):
+            return {}
+        parsed: dict[object, object] = {}
+        mark = len(violations)
+        for raw_key, raw_value in pairs:
+            key = key_parser(raw_key, violations)
+            if raw_value is not None:
+                parsed[key] = value_parser(raw_value, violations)
+            if violations and len(violations) > mark:
+                mark = _placed(violations, mark, str(key))
+        return parsed
 
-        return parse
+    return parse
 
 
 def _placed(violations: Violations, mark: int, segment: str | int) -> int:
@@ -184,8 +189,7 @@ def _within(convert: Parser, low: int, high: int) -> Parser:
     return checked
 
 
-def _string(shape: Shape, convert: Parser) -> Parser:
-    facts = shape.metadata
+def _string(facts: Facts, convert: Parser) -> Parser:
     secret = bool(facts.get("sensitive"))
     if facts.get("enum"):
         return _enum(tuple(facts["enum"]), convert, secret)
@@ -230,8 +234,8 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
         return None
 
 
-def _number(shape: Shape, convert: Parser) -> Parser:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+def _number(facts: Facts, convert: Parser) -> Parser:
+    low, high = facts.get("min"), facts.get("max")
     if low is None and high is None:
         return convert
 
@@ -247,12 +251,12 @@ def _number(shape: Shape, convert: Parser) -> Parser:
     return parse
 
 
-def _size_check(shape: Shape) -> Callable[[list[object] | list[tuple[object, object]], Violations], bool] | None:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+def _size_check(facts: Facts) -> _SizeCheck | None:
+    low, high = facts.get("min"), facts.get("max")
     if low is None and high is None:
         return None
 
-    def check(items: list[object] | list[tuple[object, object]], violations: Violations) -> bool:
+    def check(items: list[Any], violations: Violations) -> bool:
         if low is not None and len(items) < low:
             violations.append(Violation(Rule.MIN_SIZE, items, low))
             return False
