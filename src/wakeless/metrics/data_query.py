@@ -235,7 +235,7 @@ def _page(results: Sequence[_Result], position: int, size: int, mark: str, *, de
             "Label": result.label,
             "Timestamps": [moment(at) for at in stamps],
             "Values": [result.points[at] for at in stamps],
-            "StatusCode": "Complete" if seen <= end else "PartialData",
+            "StatusCode": "Complete" if seen <= end or not result.points else "PartialData",
         }
         if result.messages:
             answer["Messages"] = [dict(message) for message in result.messages]
