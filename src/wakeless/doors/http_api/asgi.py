@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
 from starlette.types import Receive, Scope, Send
 
 from wakeless.app.telemetry import Telemetry
@@ -270,8 +271,11 @@ def json_reply(value: object, status: int = 200, headers: tuple[RawHeader, ...] 
 
 def to_json(value: object) -> bytes:
     """Return compact JSON; times become ISO text."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return text.encode("utf-8", "replace")
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except orjson.JSONEncodeError:
+        # Halves of surrogate pairs and very long numbers, which only the slower writer takes.
+        return json.dumps(value, separators=(",", ":"), default=_plain).encode()
 
 
 def invalid(*problems: tuple[str, str]) -> InvalidInput:
