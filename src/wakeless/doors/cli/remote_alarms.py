@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from rich.text import Text
 
 from wakeless.doors.cli.client import Server
-from wakeless.doors.cli.exits import CommandFailed, Exit
+from wakeless.doors.cli.files import read_input
 from wakeless.doors.cli.show import about, console, line, local, print_json, styled, table
 
 
@@ -37,7 +34,7 @@ def show_list(server: Server, *, as_json: bool) -> None:
 
 def send(server: Server, file: str, *, as_json: bool) -> None:
     """Send a payload as it is, and say which incidents it became."""
-    answer = server.post_bytes("/v1/alarms", _read(file))
+    answer = server.post_bytes("/v1/alarms", read_input(file))
     if as_json:
         print_json(answer)
         return
@@ -54,12 +51,3 @@ def send(server: Server, file: str, *, as_json: bool) -> None:
         out.print(Text(f"cannot be read: {line(problem.get('path'))} {line(problem.get('message'))}", style="red"))
     if not any(answer.get(part) for part in ("received", "ignored", "problems")):
         out.print("understood; it holds no alarm")
-
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise CommandFailed(f"cannot read {file}: {error.strerror or error}", Exit.USAGE) from error
