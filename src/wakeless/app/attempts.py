@@ -91,14 +91,12 @@ class AttemptDesk:
         scripts: RemediationStore,
         targets: Mapping[str, Target],
         output: OutputFiles,
-        environment: Mapping[str, str],
     ) -> None:
         self._db = db
         self._clock = clock
         self._scripts = scripts
         self._targets = targets
         self._output = output
-        self._environment = environment
         self._turns = asyncio.Semaphore(CONCURRENT)
         self._running: dict[str, AttemptRunner] = {}
         self._cancelled: set[str] = set()
@@ -130,7 +128,7 @@ class AttemptDesk:
             began_at=attempt.began_at,
             name=plan.script.key,
             language=Language(plan.script.language),
-            environment={**self._environment, **environment},
+            environment=environment,
             files={"alarm.json": alarm_file(run.incident.alarm)},
             timeout=plan.policy.timeout,
             was_started=was_started,

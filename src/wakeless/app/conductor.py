@@ -17,9 +17,9 @@ from wakeless.app.ledger import Ledger
 from wakeless.core.clock import Clock
 from wakeless.core.errors import Unavailable, WakelessError
 from wakeless.execution.outcome import Outcome, Result
-from wakeless.pipeline.events import AttemptEnded, Due, Event, Planned, Probed
+from wakeless.pipeline.events import AttemptEnded, Due, Event, HoldMayBeOver, Planned, Probed
 from wakeless.pipeline.run import Attempt, Run
-from wakeless.pipeline.todo import AskGuard, FindPlan, Probe, RunAttempt, TimeIsUp, next_todo
+from wakeless.pipeline.todo import AskGuard, FindPlan, Probe, RunAttempt, TimeIsUp, Todo, next_todo
 from wakeless.remediation.plan import NoPlan, Plan
 from wakeless.store import journal
 from wakeless.store.sqlite import Database
@@ -27,15 +27,46 @@ from wakeless.verification.settle import NoAnswer, Observation
 
 logger = logging.getLogger(__name__)
 
-#: Incidents being planned, guarded or probed at the same moment; attempts run beside them.
+#: Incidents in each lane that are worked on at the same moment; attempts run beside them.
 WORKERS = 16
 #: Due incidents picked up at once.
 PAGE = 200
+#: Held incidents that the end of an attempt brings back before the guard at once.
+RECHECKED = 10
 #: Seconds before an incident whose step could not be written is picked up again.
 SETBACK = 2.0
 
 FindsPlan = Callable[[Alarm], Awaitable[Plan | NoPlan]]
 Observes = Callable[[Alarm], Awaitable[Observation]]
+
+
+#: The lane of everything that waits for nothing but the journal.
+STEPS = "steps"
+
+
+def _lane_of(todo: Todo, run: Run) -> str:
+    if isinstance(todo, FindPlan):
+        return "plans"
+    return f"probes of {run.incident.alarm.source}" if isinstance(todo, Probe) else STEPS
+
+
+class Lane:
+    """A queue of incidents for one kind of work, so that a slow source or store holds up nothing else."""
+
+    def __init__(self, name: str, tasks: asyncio.TaskGroup, work: Callable[[str, str], Awaitable[None]]) -> None:
+        self._name = name
+        self._waiting: asyncio.Queue[str] = asyncio.Queue()
+        self._work = work
+        for _ in range(WORKERS):
+            tasks.create_task(self._run())
+
+    def add(self, incident_id: str) -> None:
+        """Have the incident worked on when its turn comes."""
+        self._waiting.put_nowait(incident_id)
+
+    async def _run(self) -> None:
+        while True:
+            await self._work(self._name, await self._waiting.get())
 
 
 class Conductor:
@@ -59,9 +90,12 @@ class Conductor:
         self._find_plan = find_plan
         self._observe = observe
         self._attempts = attempts
-        self._ready: asyncio.Queue[str] = asyncio.Queue()
-        #: Incidents queued or being worked on; those named again meanwhile are picked up once more.
+        #: Incidents in a lane; those named again meanwhile are looked at once more.
         self._busy: dict[str, bool] = {}
+        #: Named before `run` began.
+        self._early: list[str] = []
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: asyncio.TaskGroup | None = None
         self._executing: dict[str, asyncio.Task[None]] = {}
         self._timer = asyncio.Event()
 
@@ -72,16 +106,26 @@ class Conductor:
                 self._busy[incident_id] = True
             else:
                 self._busy[incident_id] = False
-                self._ready.put_nowait(incident_id)
+                self._enqueue(STEPS, incident_id)
         self._feed.kick()
 
     async def run(self) -> None:
         """Go on with what a former process left, then work for ever."""
-        self.wake(self._db.read(journal.active_incidents))
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(WORKERS):
-                tasks.create_task(self._work())
+            self._tasks = tasks
+            early, self._early = self._early, []
+            for incident_id in early:
+                self._enqueue(STEPS, incident_id)
+            self.wake(self._db.read(journal.active_incidents))
             tasks.create_task(self._watch_time())
+
+    def _enqueue(self, lane: str, incident_id: str) -> None:
+        if self._tasks is None:
+            self._early.append(incident_id)
+            return
+        if lane not in self._lanes:
+            self._lanes[lane] = Lane(lane, self._tasks, self._work)
+        self._lanes[lane].add(incident_id)
 
     async def close(self) -> None:
         """Let go of running attempts; their commands go on, and a restart re-attaches."""
@@ -112,32 +156,36 @@ class Conductor:
         at = self._db.read(journal.next_wake)
         return min(max((at - now).total_seconds(), 0.005), 60.0) if at is not None else 60.0
 
-    async def _work(self) -> None:
-        while True:
-            incident_id = await self._ready.get()
-            try:
-                await self._activate(incident_id)
-            except Unavailable as error:
-                extra = {"action": "incident_setback", "incident_id": incident_id, "error": str(error)}
-                logger.warning("An incident could not be written; trying again", extra=extra)
-                asyncio.get_running_loop().call_later(SETBACK, self.wake, [incident_id])
-            except Exception:
-                # The edge of the loop: one incident's trouble must not stop the others.
-                logger.exception("Incident failed", extra={"action": "incident_failed", "incident_id": incident_id})
-                asyncio.get_running_loop().call_later(30, self.wake, [incident_id])
-            finally:
-                if self._busy.pop(incident_id, False):
-                    self.wake([incident_id])
+    async def _work(self, here: str, incident_id: str) -> None:
+        lane = None
+        try:
+            lane = await self._activate(here, incident_id)
+        except Unavailable as error:
+            extra = {"action": "incident_setback", "incident_id": incident_id, "error": str(error)}
+            logger.warning("An incident could not be written; trying again", extra=extra)
+            asyncio.get_running_loop().call_later(SETBACK, self.wake, [incident_id])
+        except Exception:
+            # The edge of the loop: one incident's trouble must not stop the others.
+            logger.exception("Incident failed", extra={"action": "incident_failed", "incident_id": incident_id})
+            asyncio.get_running_loop().call_later(30, self.wake, [incident_id])
+        if lane is not None:
+            self._enqueue(lane, incident_id)
+        elif self._busy.pop(incident_id, False):
+            self.wake([incident_id])
 
-    async def _activate(self, incident_id: str) -> None:
+    async def _activate(self, here: str, incident_id: str) -> str | None:
+        """Take the incident as far as it goes in this lane; the lane where it goes on, or None when it must wait."""
         run = self._db.read(lambda db: journal.get_run(db, incident_id))
         while run is not None:
             todo = next_todo(run, self._clock.now())
+            if (lane := _lane_of(todo, run)) != here:
+                return lane
             if isinstance(todo, RunAttempt):
                 self._execute(run, todo)
-                return
+                return None
             if isinstance(todo, AskGuard):
                 run = await self._ledger.ask_guard(incident_id)
+                self._feed.kick()
             elif isinstance(todo, FindPlan):
                 run = await self._apply(incident_id, Planned(outcome=await self._plan(run.incident.alarm)))
             elif isinstance(todo, Probe):
@@ -147,8 +195,8 @@ class Conductor:
                 run = await self._apply(incident_id, Due(wake_at=todo.wake_at))
             else:
                 self._timer.set()
-                return
-            self._feed.kick()
+                return None
+        return None
 
     async def _apply(self, incident_id: str, event: Event) -> Run:
         run = await self._ledger.apply(incident_id, event)
@@ -201,3 +249,12 @@ class Conductor:
             self._attempts.forget(attempt.id, run.plan.target)
         self._executing.pop(incident_id, None)
         self.wake([incident_id])
+        await self._recheck_held()
+
+    async def _recheck_held(self) -> None:
+        """Ask the guard again about incidents that may have waited for the attempt that just ended."""
+        held = self._db.read(lambda db: journal.held_incidents(db, RECHECKED))
+        for incident_id in held:
+            if incident_id not in self._busy:
+                await self._ledger.apply(incident_id, HoldMayBeOver())
+                self.wake([incident_id])

@@ -117,8 +117,10 @@ class Courier:
                 return await channel.send(self._compose(delivery, reference))
         except TimeoutError:
             raise ChannelUnavailable(f"no answer within {LIMIT:g} s") from None
-        except WakelessError:
+        except (ChannelRefused, ChannelUnavailable):
             raise
+        except WakelessError as error:
+            raise ChannelRefused(str(error)) from error
         except Exception as error:
             # A channel's fault must not end the courier: it counts as not delivered.
             logger.exception("Channel failed", extra={"action": "channel_failed", "channel": delivery.channel})

@@ -51,10 +51,14 @@ class Ledger:
         """Take alarms in: all or none; once this returns they are never lost. Raises `StoreUnavailable`."""
         return await self._db.write(lambda db: self.receive_in(db, alarms))
 
-    def receive_in(self, db: sqlite3.Connection, alarms: Sequence[Alarm]) -> list[Received]:
+    def receive_in(self, db: sqlite3.Connection, alarms: Sequence[Alarm], /) -> list[Received]:
         """Take alarms in through a transaction that is already open."""
         now = self._clock.now()
         return [self._receive_one(db, alarm, now) for alarm in alarms]
+
+    def sink(self, db: sqlite3.Connection, alarms: Sequence[Alarm], /) -> None:
+        """Take alarms of our own evaluator in, in the transaction that records their change of state."""
+        self.receive_in(db, alarms)
 
     def _receive_one(self, db: sqlite3.Connection, alarm: Alarm, now: datetime) -> Received:
         if not journal.record_alarm(db, alarm, now):

@@ -148,9 +148,12 @@ class Service:
             "at": switch["at"].isoformat(),
         }
 
-    def events(self, after: int) -> AsyncIterator[dict[str, Any]]:
-        """Yield timeline entries of all incidents as they are committed, from after the sequence number ``after``."""
-        return self._feed.events(after)
+    def events(self, after: int | None) -> AsyncIterator[dict[str, Any]]:
+        """Yield timeline entries of all incidents as they are committed, from after the sequence number ``after``.
+
+        None means only those to come.
+        """
+        return self._feed.events(self._db.read(journal.timeline_last) if after is None else after)
 
     def health(self) -> dict[str, Any]:
         """Say that the process lives."""

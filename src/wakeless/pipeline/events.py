@@ -70,6 +70,11 @@ class Due:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HoldMayBeOver:
+    """What held it may have ended: another attempt has; the guard is asked again before its time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RetryRequested:
     """A person wants another try."""
 
@@ -100,6 +105,7 @@ Event = (
     | AttemptEnded
     | Probed
     | Due
+    | HoldMayBeOver
     | RetryRequested
     | CloseRequested
     | CancelRequested

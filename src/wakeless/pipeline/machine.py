@@ -26,6 +26,7 @@ from wakeless.pipeline.events import (
     Due,
     Event,
     Guarded,
+    HoldMayBeOver,
     Planned,
     Probed,
     RetryRequested,
@@ -427,8 +428,7 @@ def _due(draft: _Draft, event: Due) -> None:
     elif run.phase is Phase.HELD and run.hold is not None:
         hold = run.hold
         if hold.recheck and draft.now < hold.until:
-            draft.go(Phase.GUARDING, Status.OPEN)
-            draft.run = replace(draft.run, hold=hold)
+            _recheck(draft, hold)
         else:
             _escalate(draft, hold.code, f"still in ALARM after being held: {hold.reason}", _channels(run))
     elif run.phase is Phase.ASKING and run.plan is not None and run.plan.policy.approval is not None:
@@ -437,6 +437,18 @@ def _due(draft: _Draft, event: Due) -> None:
             _approved(draft)
         else:
             _escalate(draft, "not_approved", "nobody approved the remediation in time", _channels(run))
+
+
+def _hold_may_be_over(draft: _Draft, event: HoldMayBeOver) -> None:
+    run = draft.run
+    if run.phase is Phase.HELD and run.hold is not None and run.hold.recheck:
+        _recheck(draft, run.hold)
+
+
+def _recheck(draft: _Draft, hold: HoldState) -> None:
+    draft.go(Phase.GUARDING, Status.OPEN)
+    # Kept, so that the same reason again is the same hold going on.
+    draft.run = replace(draft.run, hold=hold)
 
 
 def _channels(run: Run) -> tuple[str, ...]:
@@ -484,6 +496,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     AttemptEnded: _attempt_ended,
     Probed: _probed,
     Due: _due,
+    HoldMayBeOver: _hold_may_be_over,
     RetryRequested: _retry,
     CloseRequested: _close,
     CancelRequested: _cancel,

@@ -180,9 +180,9 @@ def _per_hour(plan: Plan, facts: GuardFacts, now: datetime) -> Hold | None:
 
 
 def _target_busy(plan: Plan, facts: GuardFacts, now: datetime) -> Hold | None:
-    if not facts.target_busy_with:
+    if len(facts.target_busy_with) < plan.policy.limits.per_target:
         return None
-    others = ", ".join(facts.target_busy_with)
+    others = ", ".join(facts.target_busy_with[:5])
     return Hold(HoldReason.TARGET_BUSY, f"another remediation runs on {plan.target}: {others}", recheck=True)
 
 

@@ -66,6 +66,8 @@ class Limits:
     per_hour: int = 20
     #: Attempts of this rule running at the same moment: the blast radius.
     concurrent: int = 5
+    #: Attempts running at the same moment on one target, whatever the rule.
+    per_target: int = 1
     #: Incidents of the same alarm within `flapping_window` seconds from which on a person is asked instead.
     flapping: int = 5
     flapping_window: float = 3600.0

@@ -163,6 +163,11 @@ def executing_incidents(db: sqlite3.Connection) -> list[str]:
     return [row[0] for row in db.execute(_SQL["executing_incidents"])]
 
 
+def held_incidents(db: sqlite3.Connection, limit: int) -> list[str]:
+    """Return those that are held, the oldest first."""
+    return [row[0] for row in db.execute(_SQL["held_incidents"], {"limit": limit})]
+
+
 def due_incidents(db: sqlite3.Connection, now: datetime, limit: int) -> list[str]:
     """Return those whose time has come, the longest waiting first."""
     return [row[0] for row in db.execute(_SQL["due_incidents"], {"now": now.timestamp(), "limit": limit})]
@@ -387,6 +392,11 @@ def list_runs(db: sqlite3.Connection, status: str | None, before: str | None, li
         name = "list_open_incidents"
     row = {"status": status, "before": before or LAST_ID, "limit": limit}
     return [_RUN.validate_json(found[0]) for found in db.execute(_SQL[name], row)]
+
+
+def prune_alarms(db: sqlite3.Connection, before: datetime, limit: int) -> int:
+    """Forget reports that came before a moment; return how many were forgotten."""
+    return db.execute(_SQL["prune_alarms"], {"before": before.timestamp(), "limit": limit}).rowcount
 
 
 def count_by_status(db: sqlite3.Connection) -> dict[str, int]:

@@ -39,6 +39,9 @@ WHERE status <> 'resolved' AND (phase IN ('guarding', 'executing') OR (phase = '
 -- executing_incidents: those with a running attempt
 SELECT id FROM incidents WHERE status <> 'resolved' AND phase = 'executing'
 
+-- held_incidents: those that are held, the longest waiting first
+SELECT id FROM incidents WHERE status <> 'resolved' AND phase = 'held' ORDER BY id LIMIT :limit
+
 -- due_incidents: those whose time has come, the longest waiting first
 SELECT id, wake_at FROM incidents WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at LIMIT :limit
 
@@ -95,7 +98,7 @@ SELECT began_at FROM attempts WHERE rule = :rule AND began_at > :since
 SELECT count(*) FROM attempts WHERE rule = :rule AND ended_at IS NULL AND incident_id <> :incident_id
 
 -- target_busy: incidents whose attempt runs now on this target
-SELECT incident_id FROM attempts WHERE target = :target AND ended_at IS NULL AND incident_id <> :incident_id LIMIT 5
+SELECT incident_id FROM attempts WHERE target = :target AND ended_at IS NULL AND incident_id <> :incident_id LIMIT 1000
 
 -- incidents_opened: when incidents of this fingerprint opened since a moment
 SELECT opened_at FROM incidents WHERE fingerprint = :fingerprint AND opened_at > :since

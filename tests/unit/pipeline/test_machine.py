@@ -21,6 +21,7 @@ from wakeless.pipeline.events import (
     Due,
     Event,
     Guarded,
+    HoldMayBeOver,
     Planned,
     Probed,
     RetryRequested,
@@ -235,6 +236,14 @@ def test_a_hold_that_may_end_any_moment_asks_the_guard_again_and_goes_on() -> No
     assert scene.due().let_through().status is Status.REMEDIATING
 
 
+def test_a_hold_may_be_over_before_its_time() -> None:
+    busy = Hold(code=HoldReason.TARGET_BUSY, reason="web-1 is busy", recheck=True)
+    scene = Scene().planned().held(busy)(HoldMayBeOver())
+    assert scene.let_through().status is Status.REMEDIATING
+    cooling = Hold(code=HoldReason.COOLDOWN, reason="", until=T0 + timedelta(seconds=9))
+    assert Scene().planned().held(cooling)(HoldMayBeOver()).status is Status.HELD
+
+
 def test_such_a_hold_ends_after_max_hold() -> None:
     busy = Hold(code=HoldReason.TARGET_BUSY, reason="web-1 is busy", recheck=True)
     scene = Scene().planned().held(busy)
@@ -414,6 +423,7 @@ EVENTS = st.one_of(
     ),
     st.sampled_from(
         [
+            HoldMayBeOver(),
             RetryRequested(principal="a"),
             CloseRequested(principal="a", reason=""),
             CancelRequested(principal="a", reason=""),

@@ -102,6 +102,9 @@ class LimitsSettings(Section):
         default=None, description="Attempts begun in an hour under this rule, over all alarms."
     )
     concurrent: _Count | None = Field(default=None, description="Attempts of this rule running at the same moment.")
+    per_target: _Count | None = Field(
+        default=None, description="Attempts running at the same moment on one target, whatever the rule."
+    )
     flapping: _Count | None = Field(
         default=None,
         description="Incidents of the same alarm within `flapping_window` from which on a person is asked instead.",
