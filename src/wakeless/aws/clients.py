@@ -128,8 +128,8 @@ class AwsClients:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(_mapped, work))
 
     def close(self) -> None:
-        """Let the calls under way end, and close all connections."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Begin nothing more and close the connections that rest; calls under way end by their own time limits."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             for client in self._clients.values():
                 client.close()

@@ -3,6 +3,11 @@
 `DescribeAlarms <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>`_ knows the
 state and, in ``StateTransitionedTimestamp``, since when; ``StateUpdatedTimestamp`` also moves when nothing changed and
 is of no use. A contributor of a multi-series alarm is firing exactly while ``DescribeAlarmContributors`` lists it.
+
+Without any AWS credentials nothing can be asked, and that may be meant: alarms come by SNS or EventBridge to a machine
+that has no business in the account. Then the source counts as one that is only heard, unless the alarm's own message
+shows that it has no OK actions: nobody would ever be told of its recovery, and silence proves nothing. Refused
+permission is another thing: somebody meant us to ask, and should hear that we cannot.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.aws.clients import AwsClients
 from wakeless.aws.errors import AwsRefused, AwsUnavailable
 from wakeless.verification.ports import Reading, SourceUnavailable
+from wakeless.verification.probe import SourceNotAskable
 
 _GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
@@ -36,7 +42,7 @@ class CloudWatchProber:
             if contributor and found["StateValue"] != AlarmState.OK:
                 return await self._probe_contributor(alarm, contributor, now)
         except (AwsUnavailable, AwsRefused) as error:
-            raise SourceUnavailable(f"CloudWatch: {error}") from error
+            raise _unanswered(alarm, error) from error
         return Reading(
             state=AlarmState(found["StateValue"]),
             since=_utc(found.get("StateTransitionedTimestamp")),
@@ -91,6 +97,14 @@ class CloudWatchProber:
             if not token:
                 detail = f"contributor {contributor} is not among those in ALARM"
                 return Reading(state=AlarmState.OK, since=None, at=now, detail=detail)
+
+
+def _unanswered(alarm: Alarm, error: AwsUnavailable | AwsRefused) -> SourceUnavailable:
+    if error.aws_code != "NoCredentialsError":
+        return SourceUnavailable(f"CloudWatch: {error}")
+    if alarm.raw.get("OKActions") == []:
+        return SourceUnavailable("there are no AWS credentials to ask CloudWatch with, and the alarm has no OK actions")
+    return SourceNotAskable("there are no AWS credentials to ask CloudWatch with; only its messages tell of recovery")
 
 
 def _name(alarm: Alarm) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from wakeless.aws.clients import AwsClients
 from wakeless.aws.cloudwatch_prober import CloudWatchProber
 from wakeless.aws.settings import AwsSettings
 from wakeless.verification.ports import SourceUnavailable
+from wakeless.verification.probe import SourceNotAskable
 
 NOW = datetime(2026, 1, 1, 3, 0, tzinfo=UTC)
 ACCOUNT = "123456789012"  # moto's
@@ -130,6 +132,20 @@ async def test_throttling_and_denial_are_unavailable(scripted: Any, status: int)
     clients = AwsClients(AwsSettings(endpoint_url=scripted.url, max_attempts=1))
     with pytest.raises(SourceUnavailable, match="CloudWatch"):
         await CloudWatchProber(clients).probe(an_alarm(), NOW)
+    clients.close()
+
+
+async def test_without_credentials_cloudwatch_is_only_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    clients = AwsClients(AwsSettings(endpoint_url="http://127.0.0.1:1"))
+    prober = CloudWatchProber(clients)
+    for raw in ({}, {"OKActions": ["arn:aws:sns:us-east-1:123456789012:ops"]}):
+        with pytest.raises(SourceNotAskable, match="no AWS credentials"):
+            await prober.probe(replace(an_alarm(), raw=raw), NOW)
+    with pytest.raises(SourceUnavailable, match="has no OK actions") as caught:
+        await prober.probe(replace(an_alarm(), raw={"OKActions": []}), NOW)
+    assert not isinstance(caught.value, SourceNotAskable)
     clients.close()
 
 
