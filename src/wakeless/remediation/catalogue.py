@@ -59,7 +59,8 @@ def name_of(alarm: Alarm) -> RemediationName:
     if SEPARATOR in name.metric:
         # `a#b` of `c` and `a` of `b#c` would share a key.
         raise UnsafeName(f"the name {show(name.metric)} has a {SEPARATOR}, which ends the name in a file name")
-    check_key(f"{name}{max(ENDINGS, key=len)}")
+    for text in (name.metric, name.namespace, f"{name}{max(ENDINGS, key=len)}"):
+        check_key(text)
     return name
 
 
