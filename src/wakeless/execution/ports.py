@@ -88,6 +88,15 @@ class TargetUnreachable(Unavailable):
     code = "target_unreachable"
 
 
+class StartUnconfirmed(TargetUnreachable):
+    """The connection broke while a command was handed over: it may have begun.
+
+    Starting it again under the same attempt id is safe, and so is observing it; saying that nothing ran is not.
+    """
+
+    code = "start_unconfirmed"
+
+
 class HostKeyChanged(Refused):
     """The target shows another host key than the one we know: it may be an impostor."""
 

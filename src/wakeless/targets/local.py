@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import pwd
 import select
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from wakeless.execution.ports import Command, CommandStatus, Observation, Platform, TargetRefused
-from wakeless.targets.posix import PATH, PIPES, Facts, RunFile, check_attempt_id, interpret, run_folder
+from wakeless.targets.posix import PATH, PIPES, Facts, RunFile, check_attempt_id, interpret, run_folder, runner_text
 from wakeless.targets.processes import birth, boot_id, is_alive, kill_group
 from wakeless.targets.settings import LocalSettings
 
@@ -73,7 +74,7 @@ class LocalTarget:
     async def observe(
         self, attempt_id: str, *, stdout_from: int = 0, stderr_from: int = 0, limit: int = 65536, wait: float = 0.0
     ) -> Observation:
-        """Say where the attempt stands, as soon as it ended or has new output, and after ``wait`` seconds at the latest."""
+        """Say where the attempt stands, as soon as there is news, and after ``wait`` seconds at the latest."""
         check_attempt_id(attempt_id)
         until = time.monotonic() + wait
         pause, longest = _LOOK
@@ -123,10 +124,8 @@ class LocalTarget:
             return Observation(status=CommandStatus.ABSENT, detail="it ended, and its run folder was removed")
         run = self._folder(attempt_id)
         try:
-            if not os.path.isdir(run):
-                _publish(files, self._root, run)
-            if _exists(run, f"boot-{boot_id()}") and not _exists(run, "taken"):
-                answer = self._launch(run, ended)
+            if _may_begin(run):
+                answer = self._launch(run, files, ended)
                 if answer.startswith("failed "):
                     return Observation(status=CommandStatus.NOT_STARTED, detail=answer.removeprefix("failed "))
         except OSError as error:
@@ -136,11 +135,14 @@ class LocalTarget:
             return Observation(status=CommandStatus.NOT_STARTED, detail="its runner ended before it began")
         return observation
 
-    def _launch(self, run: str, ended: Callable[[], None]) -> str:
-        """Start the runner and return its answer; it begins only after we made sure that its folder is durable."""
+    def _launch(self, run: str, files: Sequence[RunFile], ended: Callable[[], None]) -> str:
+        """Start the runner and return its answer.
+
+        It waits for our word, so that its shell comes up while the run folder is made and becomes durable.
+        """
         runner = subprocess.Popen(
-            ["/bin/sh", os.path.join(run, "runner")],
-            cwd=run,
+            ["/bin/sh", self._runner()],
+            cwd=self._root,
             env=_clean_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -152,13 +154,26 @@ class LocalTarget:
         stdin, stdout = runner.stdin, runner.stdout
         assert stdin is not None
         assert stdout is not None
+        # Whatever goes wrong before the word is given, closing stdin makes the runner leave.
         with stdin, stdout:
+            if not os.path.isdir(run):
+                _publish(files, self._root, run)
             for folder in (run, os.path.join(run, "work"), self._root):
                 _make_durable(folder)
             with contextlib.suppress(BrokenPipeError):
-                stdin.write(b"go\n")
+                stdin.write(b"go " + os.fsencode(run) + b"\n")
             ready, _, _ = select.select([stdout], [], [], _ANSWER_WITHIN)
             return stdout.read(4096).decode("utf-8", "replace").strip() if ready else ""
+
+    def _runner(self) -> str:
+        """Return the path of the runner's text, which all attempts of this version share; make it if it is missing."""
+        path = os.path.join(self._root, f".runner-{hashlib.sha256(runner_text()).hexdigest()[:16]}")
+        if not os.path.exists(path):
+            os.makedirs(self._root, mode=0o700, exist_ok=True)
+            new = f"{path}-{os.getpid()}-{threading.get_ident()}"
+            _write(new, runner_text(), 0o600)
+            os.replace(new, path)
+        return path
 
     def _look(self, attempt_id: str, stdout_from: int, stderr_from: int, limit: int) -> Facts | None:
         run = self._folder(attempt_id)
@@ -227,6 +242,11 @@ class LocalTarget:
             raise TargetRefused(f"{self._root} cannot be written; set runs_root, or give it to us")
 
 
+def _may_begin(run: str) -> bool:
+    """Say whether nobody has run it yet: no folder, or one of this boot that is not taken."""
+    return not os.path.isdir(run) or (_exists(run, f"boot-{boot_id()}") and not _exists(run, "taken"))
+
+
 def _publish(files: Sequence[RunFile], root: str, run: str) -> None:
     """Make the run folder, whole, by one rename; somebody else's that is there first stays."""
     new = os.path.join(root, f".new-{os.path.basename(run)}-{os.getpid()}-{threading.get_ident()}")
@@ -288,7 +308,7 @@ def _exists(run: str, name: str) -> bool:
 
 
 def _words(run: str, name: str, count: int) -> Sequence[str]:
-    """Return the first words of a small file's first line, empty ones where there are fewer; the last takes the rest."""
+    """Return the first words of a file's first line, empty ones where there are fewer; the last takes the rest."""
     try:
         with open(os.path.join(run, name), encoding="utf-8", errors="replace") as file:
             words = file.readline().strip().split(" ", count - 1)

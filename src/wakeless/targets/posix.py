@@ -1,10 +1,10 @@
 """The run folder on a POSIX machine: what is put in, who may begin, and what its files say.
 
 One run folder per attempt, named after it. It is prepared under another name and published by one rename, so it is
-there whole or not at all, and it is durable before anything runs. Its runner (``shell/runner.sh``, constant text) begins
-only after it has created the file ``taken`` exclusively: of any number of starters, also of one whose connection was
-cut and whose bytes arrive an hour later, exactly one runs the script. A removed attempt leaves a mark in ``.removed``
-that keeps such a latecomer out.
+there whole or not at all, and it is durable before anything runs. Its runner (``shell/runner.sh``, constant text)
+begins only after it has created the file ``taken`` exclusively: of any number of starters, also of one whose
+connection was cut and whose bytes arrive an hour later, exactly one runs the script. A removed attempt leaves a mark
+in ``.removed`` that keeps such a latecomer out.
 
 ====================  ==============================================================================================
 ``boot-<id>``         the boot of the machine in which it was prepared; in a later boot, no result means `LOST`
@@ -83,7 +83,6 @@ def run_folder(command: Command, output_cap: int) -> Sequence[RunFile]:
     script = f"script.{command.language.value}"
     extras = [_extra(name, content, script) for name, content in command.files.items()]
     return [
-        RunFile(path="runner", content=runner_text()),
         RunFile(path="settings", content=_settings(command, script, output_cap)),
         RunFile(path="environment", content=environment_text(_environment(command))),
         RunFile(path=f"work/{script}", content=command.script, mode=0o700),
@@ -156,8 +155,8 @@ def _settings(command: Command, script: str, output_cap: int) -> bytes:
 def _interpreter(command: Command) -> Sequence[str]:
     """Return kind, interpreter, its argument, the program that ``env`` is to find, and what to say when it is missing.
 
-    A ``#!`` line is taken apart here, as the Linux kernel does it (one optional argument), instead of executing the file
-    itself, so that a run folder on a file system mounted ``noexec`` works too.
+    A ``#!`` line is taken apart here, as the Linux kernel does it (one optional argument), instead of executing the
+    file itself, so that a run folder on a file system mounted ``noexec`` works too.
     """
     first = command.script.split(b"\n", 1)[0]
     if not first.startswith(b"#!"):

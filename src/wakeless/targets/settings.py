@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wakeless.core.secret import Secret
@@ -72,11 +72,3 @@ class SshSettings:
 
 
 TargetSettings = LocalSettings | SshSettings
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TargetsSettings:
-    """All targets of an inventory; names are unique."""
-
-    local: LocalSettings
-    ssh: tuple[SshSettings, ...] = field(default=())

@@ -45,3 +45,7 @@ find_own() {
     *) command -v perl >/dev/null 2>&1 && own=perl || own=none ;;
     esac
 }
+
+# kill_group SIGNAL: to the group of $leader or, while it is about to make its group, to itself.
+# This spelling is the one that all shells take: dash wants `--` behind `-s`, busybox has no `--`.
+kill_group() { kill "-$1" "-$leader" 2>/dev/null || kill "-$1" "$leader" 2>/dev/null; }

@@ -68,10 +68,8 @@ keep_limit() {
         read -r limit
     } <"$run/settings"
     IFS='. ' read -r started rest <"$run/started"
-    [ -n "$started" ] && [ "$(date +%s)" -gt $((started + ${limit%%.*})) ] && kill_group
+    [ -n "$started" ] && [ "$(date +%s)" -gt $((started + ${limit%%.*})) ] && kill_group KILL
 }
-
-kill_group() { kill -s KILL -- "-$leader" 2>/dev/null || kill -s KILL "$leader" 2>/dev/null; }
 
 # $size: bytes in file $1.
 find_size() {
@@ -215,7 +213,7 @@ cancel() {
         printf 'cancel\n' 1<>"$run/control"
         find_alive
         # Nobody is left to ask: the runner was killed, its script lives on.
-        [ "$runner" = yes ] || [ "$script" = no ] || [ -e "$run/result" ] || kill_group
+        [ "$runner" = yes ] || [ "$script" = no ] || [ -e "$run/result" ] || kill_group KILL
     fi
     fail ok ''
 }

@@ -1,8 +1,8 @@
 # The runner: starts the script of one run folder, at most once, keeps its time limit and writes down its end.
-# It lives as long as the script, away from whoever started it.  Called as `sh runner` in the run folder;
-# it waits for "go" on stdin and answers one line: begun, taken, or failed <why>.
+# It lives as long as the script, away from whoever started it.  It waits for `go` and, if it is not there yet, the
+# run folder's path on stdin, and answers one line: begun, taken, or failed <why>.
 
-IFS= read -r word && [ "$word" = go ] || exit 0
+IFS=' ' read -r word folder && [ "$word" = go ] || exit 0
 exec </dev/null 2>/dev/null
 
 # Shutting down: the script gets its own TERM; we stay to write down how it ended.
@@ -37,6 +37,7 @@ finish() {
 # It outlives the runner when the script left a daemon behind that still writes.
 keep() {
     trap '' HUP INT TERM
+    printf 'open\n' >&9
     size=0
     while [ "$size" -lt "$cap" ]; do
         last=$size
@@ -52,6 +53,13 @@ keep() {
     surplus=$(($(wc -c)))
     [ "$surplus" -eq 0 ] || printf '%s\n' "$surplus" >"$1.lost"
     printf '%s\n' "$1" >&9
+}
+
+# Dead processes that nobody reaps, as under the first process of many containers, count as gone.
+group_lives() {
+    kill_group 0 || return 1
+    states=$(ps -A -o pgid= -o stat=) || return 0
+    printf '%s\n' "$states" | grep -q "^ *$leader  *[^ Z]"
 }
 
 # watch: waits for the script's end, its time limit or a cancellation; kills the group for the last two.
@@ -84,11 +92,11 @@ watch() {
         IFS=' ' read -r leader rest <leader
         [ -n "$leader" ] || nap 0.1
     done
-    kill -s TERM -- "-$leader" || kill -s TERM "$leader"
+    kill_group TERM
     ticks=$grace
-    while kill -s 0 -- "-$leader" || kill -s 0 "$leader"; do
+    while group_lives; do
         if [ "$ticks" -le 0 ]; then
-            kill -s KILL -- "-$leader" || kill -s KILL "$leader"
+            kill_group KILL
             # What a kernel will not let go of within 5 s is stuck in it.
             [ "$ticks" -gt -50 ] || break
         fi
@@ -98,6 +106,7 @@ watch() {
     exit "$reason"
 }
 
+cd "${folder:-.}" || answer 'failed the run folder cannot be entered'
 {
     IFS= read -r id
     IFS= read -r file
@@ -168,14 +177,16 @@ esac
 printf 'begun\n'
 exec >/dev/null
 
-keep stdout <stdout.pipe &
-keep stderr <stderr.pipe &
 {
+    keep stdout <stdout.pipe &
+    keep stderr <stderr.pipe &
     find_now
     printf '%s\n' "$now" 1<>started
     watch
 } &
 watcher=$!
+# Held open until both readers are there, so that the script need not wait for them.
+exec 6<>stdout.pipe 7<>stderr.pipe
 
 # In the foreground: a background command would start with INT and QUIT ignored, and so would its daemons.
 [ "$own" != monitor ] || set -m
@@ -191,7 +202,7 @@ watcher=$!
     cd work || exit 127
     # Runs only when the interpreter could not be executed: otherwise exec leaves nothing of this shell.
     trap ': >../unexecuted' EXIT
-    exec 8>&- 9>&-
+    exec 6>&- 7>&- 8>&- 9>&-
     unset OLDPWD
     . ../environment
     WAKELESS_RUN_DIR=$PWD
@@ -207,14 +218,18 @@ wait "$watcher"
 reason=$?
 
 # The rest of the output: until both ends are closed, or, with a daemon left behind that holds them, for a second.
-(
-    sleep 1
-    printf 'enough\n' >&9
-) &
-rest=2
+remind() {
+    (
+        sleep 1
+        printf 'late\n' >&9
+    ) 6>&- 7>&- &
+}
+remind
+open=0 rest=2 late=0
 while [ "$rest" -gt 0 ] && IFS= read -r word <&9; do
     case $word in
-    enough) rest=0 ;;
+    open) open=$((open + 1)) && [ "$open" -lt 2 ] || exec 6>&- 7>&- ;;
+    late) late=$((late + 1)) && [ "$open" -lt 2 ] && [ "$late" -lt 30 ] && remind || rest=0 ;;
     *) rest=$((rest - 1)) ;;
     esac
 done
