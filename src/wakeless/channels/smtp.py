@@ -106,7 +106,7 @@ class _Delivery:
         """Deliver; return who was refused, with the server's reply. Raises `ChannelUnavailable`, `ChannelRefused`."""
         place = f"{self._settings.host}:{_port(self._settings)}"
         try:
-            server = self._server = self._connect()
+            server = self._server = self._greeted(place)
             self._log_in(server)
             refused = server.send_message(self._mail, self._sender, self._to)
             with contextlib.suppress(smtplib.SMTPException, OSError):
@@ -117,9 +117,6 @@ class _Delivery:
             replies = "; ".join(f"{who}: {code} {_words(said)}" for who, (code, said) in error.recipients.items())
             kind = ChannelRefused if all(code >= 500 for code in codes) else ChannelUnavailable
             raise kind(f"{place} refused all recipients: {clip(replies, 500)}") from None
-        except (smtplib.SMTPConnectError, smtplib.SMTPHeloError) as error:
-            # It would not even talk to us: that says nothing of this mail.
-            raise ChannelUnavailable(f"{place} answered {error.smtp_code} {_words(error.smtp_error)}") from None
         except smtplib.SMTPResponseException as error:
             kind = ChannelRefused if error.smtp_code >= 500 else ChannelUnavailable
             raise kind(f"{place} answered {error.smtp_code} {_words(error.smtp_error)}") from None
@@ -138,13 +135,22 @@ class _Delivery:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
+    def _greeted(self, place: str) -> smtplib.SMTP:
+        try:
+            server = self._connect()
+            server.ehlo_or_helo_if_needed()
+            return server
+        except smtplib.SMTPResponseException as error:
+            # It would not even talk to us: that says nothing of this mail, whatever the code.
+            raise ChannelUnavailable(f"{place} answered {error.smtp_code} {_words(error.smtp_error)}") from None
+
     def _connect(self) -> smtplib.SMTP:
         settings = self._settings
         port = _port(settings)
         if settings.security is SmtpSecurity.TLS:
-            return smtplib.SMTP_SSL(settings.host, port, timeout=settings.timeout, context=self._tls())
-        server = smtplib.SMTP(settings.host, port, timeout=settings.timeout)
-        self._server = server
+            self._server = smtplib.SMTP_SSL(settings.host, port, timeout=settings.timeout, context=self._tls())
+            return self._server
+        self._server = server = smtplib.SMTP(settings.host, port, timeout=settings.timeout)
         if settings.security is SmtpSecurity.PLAIN:
             _require_loopback(server, settings.host)
             return server

@@ -195,7 +195,8 @@ async def test_server_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(
-    "greeting", [b"421 too busy\r\n", b"554 go away\r\n", b"\xff\xfe\r\n", b"", b"220\r\n500 what\r\n"]
+    "greeting",
+    [b"421 too busy\r\n", b"554 go away\r\n", b"\xff\xfe\r\n", b"", b"220\r\n500 what\r\n", b"220 " + b"x" * 20_000],
 )
 async def test_server_that_will_not_talk_is_unavailable(greeting: bytes) -> None:
     async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
