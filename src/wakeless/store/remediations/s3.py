@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 from wakeless.aws.clients import AwsClients
@@ -25,8 +26,10 @@ class S3Store:
     object as if it were forbidden (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
     """
 
-    def __init__(self, clients: AwsClients, bucket: str, prefix: str = "") -> None:
+    def __init__(self, clients: AwsClients, bucket: str, prefix: str = "", *, page_size: int = 1000) -> None:
         self._clients = clients
+        #: Keys to ask for at once when listing; S3 gives at most 1000.
+        self._page_size = page_size
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
@@ -60,7 +63,9 @@ class S3Store:
 
         def listing(client: Any) -> list[str]:
             found: list[str] = []
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+            pages = client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix, PaginationConfig={"PageSize": self._page_size}
+            )
             for page in pages:
                 found.extend(entry["Key"].removeprefix(self._prefix) for entry in page.get("Contents", ()))
                 if len(found) > MAX_KEYS:
@@ -69,7 +74,7 @@ class S3Store:
 
         found = await self._run(listing)
         # Consoles make empty objects that end in a slash to stand for folders.
-        return sorted(key for key in found if not key.endswith("/") and not any(p[:1] == "." for p in key.split("/")))
+        return sorted(key for key in found if key and key[-1] != "/" and not any(p[:1] == "." for p in key.split("/")))
 
     async def _get(self, key: str, version: str | None = None) -> tuple[bytes, str | None] | None:
         """Return the object's content and the version S3 gives it, or None if there is none."""
@@ -77,8 +82,12 @@ class S3Store:
         def get(client: Any) -> tuple[bytes, str | None]:
             which = {"VersionId": version} if version is not None else {}
             answer = client.get_object(Bucket=self._bucket, Key=self._prefix + key, **which)
-            with answer["Body"] as body:
+            # Not `with answer["Body"]`: that gives the raw stream, which takes a broken body for a whole one.
+            with closing(answer["Body"]) as body:
                 content = body.read(MAX_SCRIPT + 1)
+                if len(content) <= MAX_SCRIPT:
+                    # Only at its end does the SDK say whether the body broke off; half a script must never run.
+                    body.read(1)
             given = answer.get("VersionId")
             # Buckets without versioning answer nothing or "null", which names whatever is there now.
             return content, given if given and given != "null" else None
