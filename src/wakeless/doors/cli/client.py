@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +47,8 @@ class Server:
             headers["Authorization"] = f"Bearer {token.reveal()}"
         # A proxy that is set for the internet cannot reach our loopback.
         local = urlsplit(self.url).hostname in {"127.0.0.1", "localhost", "::1"}
+        self._stopped = False
+        self._stream_socket: socket.socket | None = None
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=answer_seconds, trust_env=not local)
 
     def __enter__(self) -> Self:
@@ -56,6 +60,13 @@ class Server:
     def close(self) -> None:
         """Let go of the connection."""
         self._http.close()
+
+    def stop_events(self) -> None:
+        """End `events`, from whatever thread; it is not waited for."""
+        self._stopped = True
+        if self._stream_socket is not None:
+            with contextlib.suppress(OSError):  # it has ended by itself
+                self._stream_socket.shutdown(socket.SHUT_RDWR)
 
     def get(self, path: str, **parameters: str | int | None) -> Any:
         """Return the JSON answer to a GET; parameters that are None are left out."""
@@ -75,14 +86,16 @@ class Server:
         return self._send(self._http.build_request("POST", path, content=body, headers={"Content-Type": content_type}))
 
     def events(self, after: int | None = None, *, on_lost: Callable[[], None] = lambda: None) -> Iterator[Event]:
-        """Yield timeline entries as they are journalled, for good: a broken stream is taken up where it broke.
+        """Yield timeline entries as they are journalled: a broken stream is taken up where it broke.
+
+        It goes on until `stop_events`.
 
         With ``after`` None it begins with what comes from now on. Raises `CommandFailed` when the very first
         connection fails, or when the server refuses. ``on_lost`` is called each time the connection breaks.
         """
         connected = False
         pause = 0.2
-        while True:
+        while not self._stopped:
             try:
                 for event in self._stream(after):
                     connected, pause = True, 0.2
@@ -90,8 +103,10 @@ class Server:
                         after = event.seq
                         yield event
             except (httpx.TransportError, httpx.StreamError) as error:
-                if not connected:
+                if not connected and not self._stopped:
                     raise self._unreachable(error) from error
+            if self._stopped:
+                return
             on_lost()
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
@@ -110,12 +125,14 @@ class Server:
             if response.status_code != httpx.codes.OK:
                 response.read()
                 raise self._refused(response)
+            self._stream_socket = response.extensions["network_stream"].get_extra_info("socket")
             yield None
             for event in read_events(response.iter_lines()):
                 document = json.loads(event.data)
                 if isinstance(document, dict):
                     yield Event(int(document.get("seq", event.id or 0)), document)
         finally:
+            self._stream_socket = None
             response.close()
 
     def _send(self, request: httpx.Request) -> Any:

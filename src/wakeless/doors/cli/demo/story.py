@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import queue
 import signal
@@ -9,7 +10,6 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
@@ -23,7 +23,7 @@ from wakeless.doors.cli.client import Event, Server
 from wakeless.doors.cli.demo.screen import Screen
 from wakeless.doors.cli.demo.stage import METRIC, NAMESPACE, PERIOD, SERVICE, Datapoint, Stage
 from wakeless.doors.cli.exits import CommandFailed, Exit
-from wakeless.doors.cli.show import OUTPUT, clean, entry_style, local, moment, print_json, seconds
+from wakeless.doors.cli.show import OUTPUT, STATUS_STYLES, clean, entry_style, local, moment, print_json, seconds
 
 #: Seconds that each part may take before the demo gives up and says so.
 _READY_SECONDS, _ALARM_SECONDS, _REPAIR_SECONDS = 20.0, 30.0, 75.0
@@ -46,11 +46,11 @@ def tell(*, plain: bool, keep: bool, as_json: bool) -> Exit:
         if as_json:
             print_json(told)
         if keep:
-            screen.say(f"The folder is left for you: {stage.folder}")
+            screen.say(f"the folder is left for you: {stage.folder}")
     return Exit.OK
 
 
-@contextmanager
+@contextlib.contextmanager
 def _tidy_end() -> Iterator[None]:
     """Let the signals that end a process unwind us, so that everything we started ends too."""
 
@@ -83,8 +83,13 @@ class _Story:
         self._stage, self._screen = stage, screen
         self._server = Server(stage.endpoint, answer_seconds=5.0)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        # A connection of its own, for the thread that follows what happens.
+        self._events_server = Server(stage.endpoint)
+        self._follower = threading.Thread(target=self._follow_events, daemon=True)
         self._moments = _Moments()
         self._state = ""
+        #: From then on the journal's events tell what happens.
+        self._told_alarm = False
         self._incident_id = ""
         self._ended = ""
         self._last_point: Datapoint | None = None
@@ -95,9 +100,13 @@ class _Story:
             self._set_up()
             self._break()
             self._watch_the_repair()
+            self._screen.close()
             return self._sum_up()
         finally:
             self._cancel_what_runs()
+            self._events_server.stop_events()
+            if self._follower.is_alive():
+                self._follower.join(timeout=2.0)
             self._server.close()
 
     def _set_up(self) -> None:
@@ -113,7 +122,7 @@ class _Story:
         screen.say(f"boto3 put_metric_alarm: ALARM when {METRIC} in {NAMESPACE} falls below 1 (period {PERIOD} s)")
         stage.start_monitor()
         screen.say("the monitor looks every second and sends what it sees with boto3 put_metric_data")
-        threading.Thread(target=self._follow_events, daemon=True).start()
+        self._follower.start()
         self._until(lambda: self._state == "OK", _ALARM_SECONDS, "waiting for the first period of the alarm to end")
 
     def _break(self) -> None:
@@ -121,10 +130,13 @@ class _Story:
         self._moments.stopped = datetime.now(UTC)
         self._stage.systemctl("stop")
         self._screen.say(f"systemctl stop {SERVICE}", "bold red")
-        self._until(lambda: self._state == "ALARM", _ALARM_SECONDS, "waiting for the alarm's period to end")
+        self._until(
+            lambda: self._state == "ALARM", _ALARM_SECONDS, f"waiting for the alarm's period of {PERIOD} s to end"
+        )
 
     def _watch_the_repair(self) -> None:
         self._screen.title("3  Wakeless repairs it")
+        self._told_alarm = True
         self._until(lambda: bool(self._ended), _REPAIR_SECONDS, "waiting until the alarm itself is OK again")
         if self._ended != "resolved":
             raise self._stage.failure(f"the incident ended {self._ended}")
@@ -140,7 +152,8 @@ class _Story:
                 raise self._stage.failure(f"gave up after {limit:.0f} s: {what}")
             self._stage.check_processes()
             self._show_datapoints()
-            self._show_events()
+            if self._told_alarm:
+                self._show_events()
             self._look_at_the_alarm()
         self._screen.waiting("")
 
@@ -168,7 +181,9 @@ class _Story:
                 for row in clean(entry.get("text")).splitlines():
                     self._screen.output(row, error=data.get("stream") == "stderr")
             else:
-                self._screen.say(str(entry.get("text", "")), entry_style(kind, data))
+                opened = f"Incident {self._incident_id} is opened, and on disk"
+                words = opened if kind == "incident.opened" else str(entry.get("text", ""))
+                self._screen.say(words, entry_style(kind, data))
             if kind in ("incident.resolved", "incident.escalated"):
                 self._ended = kind.partition(".")[2]
 
@@ -189,20 +204,15 @@ class _Story:
             self._moments.alarm = at
         elif self._moments.alarm:
             self._moments.ok = at
-        self._screen.say(
-            f"the alarm is {state}: {alarm.get('StateReason', '')}", "green" if state == "OK" else "bold red"
-        )
+        if not self._told_alarm:
+            words = f"The alarm is {state}: {alarm.get('StateReason', '')}"
+            self._screen.say(words, STATUS_STYLES.get(state, "default"))
 
     def _follow_events(self) -> None:
-        try:
-            for event in self._server_events():
+        # When the server is gone, `check_processes` tells it better.
+        with contextlib.suppress(WakelessError):
+            for event in self._events_server.events(after=0):
                 self._events.put(event)
-        except WakelessError:
-            return  # the server is gone; `check_processes` tells it better
-
-    def _server_events(self) -> Iterator[Event]:
-        with Server(self._stage.endpoint) as own:  # a connection of this thread's own
-            yield from own.events(after=0)
 
     def _is_ready(self) -> bool:
         try:
