@@ -6,6 +6,8 @@ import json
 import math
 from datetime import UTC, datetime
 
+# Made once: `json.dumps` makes an encoder for every call that has options.
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     "January",
@@ -71,7 +73,7 @@ def timestamp(moment: datetime) -> str:
 
 def compact(value: object) -> str:
     """Return ``value`` as JSON without blanks."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _JSON.encode(value)
 
 
 def plural(count: int, noun: str) -> str:
