@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from wakeless.app.settings.channels import ChannelSettings, ConsoleChannel
 from wakeless.app.settings.policy import DefaultsSettings, MatchSettings, RuleSettings, policy
@@ -31,6 +31,7 @@ from wakeless.app.settings.values import (
     Url,
     WallHours,
     WeekDays,
+    listed,
     shaped,
     utc,
 )
@@ -74,8 +75,10 @@ class PrincipalSettings(Section):
 
     name: Name = Field(description="The name that decisions are recorded under.")
     token: SecretText | None = Field(default=None, description="What it sends as `Authorization: Bearer …`.")
-    groups: tuple[Name, ...] = Field(default=(), description="Groups it belongs to; rules name them as approvers.")
-    may: tuple[Permission, ...] = Field(
+    groups: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
+        default=(), description="Groups it belongs to; rules name them as approvers."
+    )
+    may: Annotated[tuple[Permission, ...], BeforeValidator(listed)] = Field(
         default=(Permission.READ,),
         description="`read` looks, `operate` retries, cancels and closes, `approve` decides approvals it is named for, "
         "`admin` throws the kill switch and may do all of these.",

@@ -11,8 +11,17 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
-from pydantic.functional_validators import PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from wakeless.app.settings.duration import parse_duration
@@ -94,7 +103,7 @@ def _secret(value: object) -> Secret:
     return Secret(value)
 
 
-SecretText = Annotated[Secret, PlainValidator(_secret)]
+SecretText = Annotated[Secret, PlainValidator(_secret), PlainSerializer(str)]
 
 
 def _seconds(value: object) -> object:
@@ -111,7 +120,7 @@ def several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
     """Take text with commas for a list, as the environment gives it."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -120,7 +129,7 @@ Text = Annotated[str, Field(min_length=1)]
 #: One glob or a list of globs.
 GlobList = Annotated[tuple[Text, ...], BeforeValidator(several)]
 #: A list of names; one text may hold several with commas between.
-NameList = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+NameList = Annotated[tuple[Text, ...], BeforeValidator(listed)]
 
 
 def shaped(pattern: str, words: str) -> AfterValidator:
@@ -211,6 +220,9 @@ class Hours:
     begins: time
     ends: time
 
+    def __str__(self) -> str:
+        return f"{self.begins:%H:%M}-{self.ends:%H:%M}"
+
 
 def _hours(value: object) -> Hours:
     if isinstance(value, Hours):
@@ -227,7 +239,7 @@ def _hours(value: object) -> Hours:
         raise ValueError("must be hours such as 02:00-04:30, from 00:00 to 24:00") from None
 
 
-WallHours = Annotated[Hours, PlainValidator(_hours)]
+WallHours = Annotated[Hours, PlainValidator(_hours), PlainSerializer(str)]
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -279,7 +291,7 @@ def _address(value: object) -> Address:
     return Address(match[1] or match[2], int(match[3]))
 
 
-ListenAddress = Annotated[Address, PlainValidator(_address)]
+ListenAddress = Annotated[Address, PlainValidator(_address), PlainSerializer(str)]
 
 
 def utc(moment: datetime, timezone: str) -> datetime:

@@ -54,7 +54,11 @@ def read_yaml(text: str, source: str) -> Document:
 
     A text with nothing in it is an empty mapping.
     """
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return Document({}, problems=(Problem(source, 0, 0, "", "has a character that YAML does not allow"),))
+    if size > MAX_BYTES:
         return Document({}, problems=(Problem(source, 0, 0, "", f"is bigger than {MAX_BYTES} bytes"),))
     reader = _Reader(source)
     try:
