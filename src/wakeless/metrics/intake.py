@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,7 +84,7 @@ def check_namespace(namespace: object, *, allow_aws: bool) -> str:
     if text.startswith(":") or (text.startswith("AWS/") and not allow_aws):
         shown = "AWS/" if text.startswith("AWS/") else text
         raise InvalidParameterValue(f"The value {shown} for parameter Namespace is invalid.")
-    return text
+    return sys.intern(text)
 
 
 def _sample(namespace: str, datum: Mapping[str, Any], place: str, now: float) -> Sample | None:
@@ -108,7 +109,8 @@ def _sample(namespace: str, datum: Mapping[str, Any], place: str, now: float) ->
 
 def _name(name: object, place: str) -> str:
     if isinstance(name, str) and _is_name(name):
-        return name
+        # Every sample of a metric brings its name anew; what is kept of a series shares one.
+        return sys.intern(name)
     return _text(name, f"{place}.MetricName", 255)
 
 
@@ -136,7 +138,7 @@ def _dimensions(given: Sequence[Mapping[str, Any]], place: str) -> Dimensions:
         name, value = dimension.get("Name"), dimension.get("Value")
         if not (isinstance(name, str) and isinstance(value, str) and _is_dimension(name, value)):
             _refuse_dimension(name, value, f"{place}.Dimensions.member.{number}")
-        pairs.append((name, value))
+        pairs.append((sys.intern(name), value))
     if len(pairs) > 1:
         pairs.sort()
         for (name, _), (following, _) in pairwise(pairs):
