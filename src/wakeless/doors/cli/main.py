@@ -132,5 +132,8 @@ def main() -> None:
     except WakelessError as error:
         print(describe(error, as_json="--json" in sys.argv), file=sys.stderr)
         sys.exit(exit_code_of(error))
+    except OSError as error:  # a disk that is full, a folder that may not be written: no fault of the program
+        print(f"wakeless: {error}", file=sys.stderr)
+        sys.exit(Exit.FAILED)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
