@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import Counter
+from typing import cast
 
 import uvloop
 
@@ -26,8 +27,7 @@ class Connection(asyncio.Protocol):
         self.latencies: list[float] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class
         self._next()
 
     def _next(self) -> None:

@@ -41,7 +41,7 @@ class Server:
         """Send every request over so many connections from another process; see `_load`."""
         text = "\n".join(json.dumps(request) for request in requests)
         command = [sys.executable, str(HERE / "_load.py"), str(self.port), str(connections)]
-        out = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
+        out = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True, timeout=120)
         answer: dict[str, object] = json.loads(out.stdout)
         return answer
 
