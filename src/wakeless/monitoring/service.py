@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from wakeless.alarms import history
 from wakeless.alarms.composite import MAX_PARENTS
@@ -41,6 +42,7 @@ from wakeless.alarms.validation import (
     read_tags,
 )
 from wakeless.core.clock import Clock
+from wakeless.core.errors import Unavailable
 from wakeless.metrics.data_query import get_metric_data
 from wakeless.metrics.intake import read_put_metric_data
 from wakeless.metrics.reading import list_metrics
@@ -190,14 +192,7 @@ class Monitoring:
                     raise ValidationFailed(
                         f"Cannot delete {record.name} as there are composite alarm(s) depending on it."
                     )
-            now = milliseconds(self._clock.now())
-            await self._store.delete(
-                [record.name for record in records], [history.deleted(record, now) for record in records]
-            )
-            for record in records:
-                self._registry.remove(record.name)
-                self._timetable.remove(record.name)
-                self._holds.pop(record.name, None)
+            await _to_the_end(self._forget(records))
 
     # Tags
 
@@ -244,30 +239,50 @@ class Monitoring:
     async def run_due(self, now: datetime) -> int:
         """Evaluate every alarm that is due at ``now`` and end the holds that are over; return how many were evaluated.
 
-        Raises `StoreUnavailable`; what was not done then is done at the next beat.
+        Raises `StoreUnavailable` at once, and the first of any other failures once the other alarms are evaluated.
+        What was not done is done at the next beat.
         """
         await self._end_holds(now)
         evaluated = 0
+        failure: Exception | None = None
         for batch in list(self._timetable.take_due(now.timestamp())):
-            await self._evaluate(batch, now)
+            failure = await self._evaluate(batch, now) or failure
             evaluated += batch.size
             # Let requests and commands run between two batches.
             await asyncio.sleep(0)
+        if failure is not None:
+            raise failure
         return evaluated
 
     async def prune_history(self, now: datetime) -> int:
         """Delete history that is older than it is kept; return how many items."""
         return await self._store.prune_history(now - timedelta(days=self.settings.history_days))
 
-    async def _evaluate(self, batch: Batch, now: datetime) -> None:
+    async def _evaluate(self, batch: Batch, now: datetime) -> Exception | None:
+        """Evaluate and commit a batch; return what went wrong with single alarms. Raises `Unavailable`."""
         async with self._lock:
             findings = batch.find(self._metrics, self._status, now.timestamp())
-            if not findings:
-                return
-            changes = Changes(self._registry, self.settings, now)
+            failure = await self._commit_findings(findings, now)
+            if failure is None or len(findings) == 1:
+                return failure
+            # One alarm that cannot be kept must not hold up the others.
             for finding in findings:
-                self._apply(changes, finding, now)
+                failure = await self._commit_findings([finding], now) or failure
+            return failure
+
+    async def _commit_findings(self, findings: Sequence[Finding], now: datetime) -> Exception | None:
+        changes = Changes(self._registry, self.settings, now)
+        for finding in findings:
+            self._apply(changes, finding, now)
+        try:
             await self._commit(changes)
+        except Unavailable:
+            raise
+        except Exception as error:
+            names = [finding.plan.name for finding in findings]
+            logger.exception("A change of state was not kept", extra={"action": "commit_failed", "alarms": names})
+            return error
+        return None
 
     def _status(self, name: str) -> AlarmStatus | None:
         record = self._registry.get(name)
@@ -309,8 +324,10 @@ class Monitoring:
 
     async def _commit(self, changes: Changes) -> None:
         """Keep what has changed, on disk first."""
-        if not changes:
-            return
+        if changes:
+            await _to_the_end(self._keep(changes))
+
+    async def _keep(self, changes: Changes) -> None:
         records = changes.records
         await self._store.commit_transitions(records, changes.history, changes.alarms)
         now = self._clock.now().timestamp()
@@ -321,6 +338,16 @@ class Monitoring:
                 self._follow(record, now)
             else:
                 self._note_hold(record)
+
+    async def _forget(self, records: Sequence[AlarmRecord]) -> None:
+        now = milliseconds(self._clock.now())
+        await self._store.delete(
+            [record.name for record in records], [history.deleted(record, now) for record in records]
+        )
+        for record in records:
+            self._registry.remove(record.name)
+            self._timetable.remove(record.name)
+            self._holds.pop(record.name, None)
 
     def _follow(self, record: AlarmRecord, now: float) -> None:
         """Put an alarm on the timetable."""
@@ -425,6 +452,18 @@ class Monitoring:
         """Refuse expressions that no alarm can use."""
         program, result = make_program(queries)
         program.check_alarm(result, self.settings.range_of(period_of(queries), evaluation_periods))
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for ``work`` even when cancelled: what was committed must be in memory too before the lock is free."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("A change was not kept, and nobody waits any more", exc_info=error)
+        raise
 
 
 def _suppressor_of(record: AlarmRecord) -> str | None:

@@ -20,7 +20,7 @@ class MonitoringSettings:
     evaluation_extra: Annotated[
         int | None, "Periods fetched beyond EvaluationPeriods; unset: 60/P below a minute, else max(2, 300/P)."
     ] = None
-    allow_aws_namespaces: Annotated[bool, "Accept metrics in AWS/… namespaces, to rehearse alarms on them."] = True
+    allow_aws_namespaces: Annotated[bool, "Accept metrics in AWS/… namespaces, to rehearse alarms on them."] = False
     max_alarms: Annotated[int, "Alarms that may exist; more are refused with LimitExceeded."] = 1_000_000
     history_days: Annotated[int, "Days that alarm history is kept."] = 30
 

@@ -29,7 +29,9 @@ class Scene:
         self.settings = settings
         self.reported: list[Alarm] = []
         self.woken: list[Sequence[Alarm]] = []
+        #: Raised for every report, and for those of one alarm.
         self.refuse: Exception | None = None
+        self.poison = ""
         self._folder = folder
         self._open()
 
@@ -42,6 +44,8 @@ class Scene:
     def _take(self, transaction: Any, alarms: Sequence[Alarm]) -> None:
         if self.refuse is not None:
             raise self.refuse
+        if self.poison in {alarm.name for alarm in alarms}:
+            raise RuntimeError(f"{self.poison} is refused")
         self.reported.extend(alarms)
 
     def close(self) -> None:

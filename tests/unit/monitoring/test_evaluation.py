@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -247,3 +248,27 @@ async def test_a_replaced_alarm_is_evaluated_as_it_is_now(scene: Scene) -> None:
     await scene.monitoring.delete_alarms({"AlarmNames": ["load"]})
     assert await scene.monitoring.run_due(scene.clock.now()) == 0
     assert scene.monitoring.next_due() is None
+
+
+async def test_one_alarm_that_cannot_be_kept_does_not_hold_up_the_others(scene: Scene) -> None:
+    for name in ("a", "bad", "z"):
+        await scene.alarm(name, TreatMissingData="breaching", AlarmActions=[TOPIC])
+    scene.poison = "bad"
+    with pytest.raises(RuntimeError, match="bad"):
+        await scene.pass_time(75, step=75)
+    assert [scene.state(name) for name in ("a", "bad", "z")] == ["ALARM", "INSUFFICIENT_DATA", "ALARM"]
+    scene.poison = ""
+    await scene.pass_time(60, step=60)
+    assert sorted(scene.told()) == [("a", "ALARM"), ("bad", "ALARM"), ("z", "ALARM")]
+
+
+async def test_who_gives_up_waiting_does_not_undo_what_was_committed(scene: Scene) -> None:
+    await scene.alarm(AlarmActions=[TOPIC])
+    task = asyncio.create_task(scene.set_state("load", "ALARM"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert scene.told() == [("load", "ALARM")]
+    assert scene.state() == "ALARM"
+    assert len(scene.woken) == 1
