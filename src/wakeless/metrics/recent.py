@@ -57,18 +57,22 @@ class Watched:
         end = start + slots * period
         if end > self.end:
             self._advance(end)
-        parts: Iterable[Mapping[int, Bucket]]
         parts = self.units.values() if unit is None else (self.units.get(unit, {}),)
-        found: dict[int, list[Bucket]] = {}
+        # Nearly always a slot has one bucket: done without another look, as this is most of an evaluation's time.
+        of = statistic.of
+        values: list[float | None] = [None] * slots
+        counts: list[float | None] = [None] * slots
+        some = False
         for part in parts:
             for at, bucket in part.items():
                 if start <= at < end:
                     slot = (at - start) // period
-                    if slot in found:
-                        found[slot].append(bucket)
-                    else:
-                        found[slot] = [bucket]
-        return tabulate(found, statistic, slots)
+                    if counts[slot] is not None:
+                        return _tabulate_parts(parts, statistic, start, period, slots)
+                    counts[slot] = bucket.samples
+                    values[slot] = of(bucket)
+                    some = True
+        return Window(values, counts) if some else None
 
     def add(self, stored: Stored) -> None:
         """Take in what a later commit put."""
@@ -113,6 +117,19 @@ def tabulate(found: Mapping[int, Sequence[Bucket]], statistic: Statistic, slots:
         values[slot] = of(bucket)
         counts[slot] = bucket.samples
     return Window(values, counts)
+
+
+def _tabulate_parts(
+    parts: Iterable[Mapping[int, Bucket]], statistic: Statistic, start: int, period: int, slots: int
+) -> Window | None:
+    """Compute a statistic over the buckets that begin in each slot."""
+    end = start + slots * period
+    found: dict[int, list[Bucket]] = {}
+    for part in parts:
+        for at, bucket in part.items():
+            if start <= at < end:
+                found.setdefault((at - start) // period, []).append(bucket)
+    return tabulate(found, statistic, slots)
 
 
 class RecentBuckets:
