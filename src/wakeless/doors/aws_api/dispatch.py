@@ -131,11 +131,11 @@ class AwsApi:
         action, document = exchange.destination.operation, None
         if protocol is QUERY:
             document = form = QUERY.decode(_with_query_string(request, body))
-            action = form.get("Action")
+            action = _text(form, "Action")
             if not action:
                 raise AwsError("MissingAction", "The request is missing an action or a required parameter.")
             if exchange.service is None:
-                exchange.service = by_version(self._services, form.get("Version", ""), action)
+                exchange.service = by_version(self._services, _text(form, "Version"), action)
         operation, handler = _operation(exchange, action)
         call = Call(
             operation=operation.name,
@@ -259,6 +259,11 @@ def _with_query_string(request: WireRequest, body: bytes) -> bytes:
     """Return the form parameters of the URL and the body, without those of a presigned URL."""
     parts = [part for part in request.query_string.split(b"&") if part and not part.startswith(b"X-Amz-")]
     return b"&".join([*parts, body] if body else parts)
+
+
+def _text(form: Mapping[str, object], name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _unknown_service(request: WireRequest) -> AwsError:

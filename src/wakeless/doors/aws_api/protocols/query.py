@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 from xml.sax.saxutils import escape
 
@@ -21,6 +22,8 @@ from wakeless.doors.aws_api.protocols.parsing import Compiler, Malformed, Parser
 
 #: No model nests deeper; a longer name can only be an attack.
 _MAX_DEPTH = 32
+#: Characters of an encoded value that is worth remembering decoded.
+_SHORT = 100
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|NaN|[+-]?Infinity", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 #: What XML 1.0 cannot carry, escaped or not.
@@ -38,14 +41,13 @@ class Query:
         self._parsers = Compiler(QueryWire())
         self._writers = XmlWriters()
 
-    def decode(self, body: bytes) -> dict[str, str]:
-        """Return the parameters of a form, ``Action`` and ``Version`` among them; raises `AwsError`."""
-        return form(body)
+    def decode(self, body: bytes) -> dict[str, object]:
+        """Return the parameters of a form as a tree, ``Action`` and ``Version`` among them; raises `AwsError`."""
+        return grow(body)
 
     def parse(self, operation: OperationShapes, document: object) -> dict[str, object]:
         """Return an operation's parameters; raises `AwsError`."""
-        assert isinstance(document, dict)
-        return parse_document(self._parsers, operation, grow(document))
+        return parse_document(self._parsers, operation, document)
 
     def answer(
         self, service: ServiceShapes, operation: OperationShapes, result: Plain | None, request_id: str
@@ -73,42 +75,44 @@ class Query:
         return Answer(status=kind.query_status, body=body.encode(), content_type="text/xml")
 
 
-def form(body: bytes) -> dict[str, str]:
-    """Return the parameters of a form; of a repeated name the last value counts.  Raises `AwsError`."""
-    parameters: dict[str, str] = {}
-    try:
-        text = body.decode("ascii")
-        for part in text.split("&"):
-            name, _, value = part.partition("=")
-            if "%" in part or "+" in part:
-                name, value = _unquoted(name), _unquoted(value)
-            parameters[name] = value
-    except UnicodeDecodeError:
-        raise AwsError("MalformedInput", "The form is not percent-encoded UTF-8") from None
-    return parameters
-
-
 def _unquoted(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
-    return unquote_to_bytes(text).decode() if "%" in text else text
+    if "%" not in text and "+" not in text:
+        return text
+    return _unquoted_short(text) if len(text) <= _SHORT else _unquote(text)
 
 
-def grow(parameters: Mapping[str, str]) -> dict[str, object]:
-    """Return the tree that dotted names describe: ``A.member.1.B=x`` is ``{"A": {"member": {"1": {"B": "x"}}}}``.
+def _unquote(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ")).decode()
 
-    Raises `AwsError` if one name is both a leaf and a branch.
+
+#: Timestamps and dimensions are the same in most members of a call, and cost more to decode than all the rest.
+_unquoted_short = lru_cache(maxsize=2048)(_unquote)
+
+
+def grow(body: bytes) -> dict[str, object]:
+    """Return the tree that a form's dotted names describe: ``A.member.1=x`` is ``{"A": {"member": {"1": "x"}}}``.
+
+    Of a repeated name the last value counts. Raises `AwsError` if the form is not percent-encoded UTF-8, or if one name
+    is both a leaf and a branch.
     """
     root: dict[str, object] = {}
     # Neighbours nearly always share their prefix; looking it up whole is what makes large requests cheap.
     branches: dict[str, dict[str, object]] = {"": root}
-    for name, value in parameters.items():
-        prefix, _, leaf = name.rpartition(".")
-        branch = branches.get(prefix)
-        if branch is None:
-            branch = _branch(branches, prefix)
-        if type(branch.setdefault(leaf, value)) is dict and value:
-            raise _leaf_and_branch(name)
+    branch, known = root, ""
+    try:
+        for part in body.decode("ascii").split("&"):
+            name, _, value = part.partition("=")
+            if "%" in part or "+" in part:
+                name, value = _unquoted(name), _unquoted(value)
+            prefix, _, leaf = name.rpartition(".")
+            if prefix != known:
+                branch, known = branches.get(prefix) or _branch(branches, prefix), prefix
+            if type(branch.get(leaf)) is not dict:
+                branch[leaf] = value
+            elif value:
+                raise _leaf_and_branch(name)
+    except UnicodeDecodeError:
+        raise AwsError("MalformedInput", "The form is not percent-encoded UTF-8") from None
     return root
 
 
