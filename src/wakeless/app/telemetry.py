@@ -71,12 +71,17 @@ class Telemetry:
         for status in Status:
             self._incidents.labels(status)
         # `labels` looks its child up under a lock; the busiest ones are kept at hand.
+        self._alarm_children: dict[tuple[str, str], Counter] = {}
         self._request_children: dict[tuple[str, str, int], Counter] = {}
         self._second_children: dict[str, Histogram] = {}
 
     def alarm_received(self, alarm: Alarm) -> None:
         """Count a report that came for the first time."""
-        self._alarms.labels(alarm.source, alarm.state).inc()
+        key = (alarm.source, alarm.state)
+        counter = self._alarm_children.get(key)
+        if counter is None:
+            counter = self._alarm_children[key] = self._alarms.labels(*key)
+        counter.inc()
 
     def alarm_duplicate(self, alarm: Alarm) -> None:
         """Count a copy of a report."""

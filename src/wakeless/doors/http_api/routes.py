@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound, Route
+from starlette.types import Receive, Scope, Send
 
 from wakeless.core.clock import Clock, SystemClock
 from wakeless.doors.http_api.api import Api
@@ -19,13 +24,32 @@ from wakeless.doors.http_api.sns import MAX_MESSAGE, SnsDoor
 _MAX_DECISION = 16_384
 
 
+class FixedPaths(BaseRoute):
+    """Addresses without parameters, found by one look into a table instead of one regular expression each."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self._endpoints = dict(endpoints)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether the address is in the table."""
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        return (Match.NONE, {}) if endpoint is None else (Match.FULL, {"endpoint": endpoint})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with what `matches` found."""
+        await scope["endpoint"](scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Raise `NoMatchFound`: these have no names."""
+        raise NoMatchFound(name, path_params)
+
+
 def create_routes(
     service: Facade, config: HttpConfig, *, clock: Clock | None = None, fetcher: Fetcher | None = None
 ) -> list[BaseRoute]:
-    """Return the routes of the HTTP API, the busiest first.
+    """Return the routes of the HTTP API.
 
-    ``GET /`` is among them and leaves other methods on ``/`` to other doors. Unknown addresses below ``/v1`` are
-    answered here; those elsewhere are the application's.
+    The last one takes every address that nothing else took, so other doors' routes come before these.
     """
     clock = clock or SystemClock()
     authenticator = Authenticator(config.accounts, loopback=config.loopback)
@@ -35,18 +59,30 @@ def create_routes(
     api = Api(service)
     events = Events(service, config.max_streams)
 
+    def endpoint(path: str, **operations: Operation) -> Endpoint:
+        return Endpoint(path, operations, shared)
+
     def route(path: str, **operations: Operation) -> Route:
-        return Route(path, Endpoint(path, operations, shared))
+        return Route(path, endpoint(path, **operations))
 
     # SNS is known by its signature, or says who it is by itself.
     sns_post = Operation(handle=sns.post, permission=None, max_body=MAX_MESSAGE, source="sns", again=True)
-    routes = [
-        route("/v1/alarms", POST=_take(intake.any_shape), GET=_look(api.alarms)),
-        route("/v1/sns", POST=sns_post),
+    fixed = [
+        endpoint("/", GET=_look(api.root)),
+        endpoint("/v1/alarms", POST=_take(intake.any_shape), GET=_look(api.alarms)),
+        endpoint("/v1/sns", POST=sns_post),
+        endpoint("/v1/eventbridge", POST=_take(intake.eventbridge, "eventbridge")),
+        endpoint("/v1/alertmanager", POST=_take(intake.alertmanager, "alertmanager")),
+        endpoint("/v1/incidents", GET=_look(api.incidents)),
+        endpoint("/v1/events", GET=Operation(handle=events.stream, permission=Permission.READ)),
+        endpoint("/v1/automation", GET=_look(api.automation), POST=_do(api.set_automation, Permission.ADMIN)),
+        endpoint("/healthz", GET=Operation(handle=api.health, permission=None)),
+        endpoint("/readyz", GET=Operation(handle=api.ready, permission=None)),
+        endpoint("/metrics", GET=_look(api.metrics)),
+    ]
+    return [
+        FixedPaths({one.route: one for one in fixed}),
         route("/v1/sns/{secret}", POST=sns_post),
-        route("/v1/eventbridge", POST=_take(intake.eventbridge, "eventbridge")),
-        route("/v1/alertmanager", POST=_take(intake.alertmanager, "alertmanager")),
-        route("/v1/incidents", GET=_look(api.incidents)),
         route("/v1/incidents/{incident_id}", GET=_look(api.incident)),
         route("/v1/incidents/{incident_id}/approve", POST=_do(api.approve, Permission.APPROVE)),
         route("/v1/incidents/{incident_id}/deny", POST=_do(api.deny, Permission.APPROVE)),
@@ -54,15 +90,8 @@ def create_routes(
         route("/v1/incidents/{incident_id}/close", POST=_do(api.close, Permission.OPERATE)),
         route("/v1/incidents/{incident_id}/cancel", POST=_do(api.cancel, Permission.OPERATE)),
         route("/v1/attempts/{attempt_id}/output", GET=_look(api.output)),
-        route("/v1/events", GET=Operation(handle=events.stream, permission=Permission.READ)),
-        route("/v1/automation", GET=_look(api.automation), POST=_do(api.set_automation, Permission.ADMIN)),
-        route("/healthz", GET=Operation(handle=api.health, permission=None)),
-        route("/readyz", GET=Operation(handle=api.ready, permission=None)),
-        route("/metrics", GET=_look(api.metrics)),
-        Route("/", Endpoint("/", {"GET": _look(api.root)}, shared), methods=["GET"]),
-        Route("/v1/{path:path}", not_found_endpoint(shared)),
+        Route("/{path:path}", not_found_endpoint(shared)),
     ]
-    return list(routes)
 
 
 def _take(handle: Handler, source: str | None = None) -> Operation:
