@@ -14,7 +14,7 @@ import pytest
 from wakeless.app.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("library/*.md")])
 SOURCE = ROOT / "src" / "wakeless"
 
 

@@ -45,11 +45,18 @@ class Server:
         headers = {"User-Agent": f"wakeless/{__version__}", "Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token.reveal()}"
+        parts = urlsplit(self.url)
         # A proxy that is set for the internet cannot reach our loopback.
-        local = urlsplit(self.url).hostname in {"127.0.0.1", "localhost", "::1"}
+        local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
         self._stopped = False
         self._stream_socket: socket.socket | None = None
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=answer_seconds, trust_env=not local)
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=answer_seconds,
+            trust_env=not local,
+            verify=parts.scheme == "https",
+        )
 
     def __enter__(self) -> Self:
         return self
