@@ -18,7 +18,7 @@ from wakeless.aws.clients import AwsClients
 from wakeless.channels import build as channels
 from wakeless.core.errors import WakelessError
 from wakeless.core.problems import Problem
-from wakeless.remediation.catalogue import UnsafeName, candidates, language_of, lint
+from wakeless.remediation.catalogue import UnsafeName, candidates, check_key, language_of, lint
 from wakeless.remediation.match import covers
 from wakeless.remediation.plan import ScriptLanguage, ScriptRef
 from wakeless.remediation.ports import RemediationStore
@@ -122,7 +122,7 @@ async def _store(source: _StoreSettings, places: Places, opener: StoreOpener) ->
             for finding in lint(keys, source.scripts.values(), by_name=source.remediations.by_name)
         ]
         problems += _missing(source, places, keys, store.root)
-        problems += await _contents(store, [key for key in keys if language_of(key) is not None])
+        problems += await _contents(store, [key for key in keys if language_of(key) is not None and _is_safe(key)])
     except WakelessError as error:
         problems = [places.problem(("remediations", "store"), str(error))]
     finally:
@@ -155,6 +155,14 @@ async def _contents(store: RemediationStore, keys: Sequence[str]) -> list[Proble
         return [Problem(store.root, 0, 0, key, message, hint) for message, hint in words]
 
     return [problem for found in await asyncio.gather(*(one(key) for key in keys)) for problem in found]
+
+
+def _is_safe(key: str) -> bool:
+    try:
+        check_key(key)
+    except UnsafeName:
+        return False  # named already
+    return True
 
 
 def _script_words(script: ScriptRef, content: bytes) -> Iterator[tuple[str, str]]:

@@ -64,6 +64,7 @@ class RemediationsSettings(Section):
 class Permission(StrEnum):
     """What a principal may do."""
 
+    SEND = "send"
     READ = "read"
     OPERATE = "operate"
     APPROVE = "approve"
@@ -80,8 +81,8 @@ class PrincipalSettings(Section):
     )
     may: Annotated[tuple[Permission, ...], BeforeValidator(listed)] = Field(
         default=(Permission.READ,),
-        description="`read` looks, `operate` retries, cancels and closes, `approve` decides approvals it is named for, "
-        "`admin` throws the kill switch and may do all of these.",
+        description="`send`: send alarms. `read`: look. `operate`: retry, cancel and close, look and send. `approve`: "
+        "decide approvals it is named for, and look. `admin`: all of these, and the kill switch.",
     )
 
 
@@ -105,7 +106,7 @@ class SnsSettings(Section):
     )
     path_secret: SecretText | None = Field(
         default=None,
-        description="A word that must end the subscription's URL (`/hooks/sns/<word>`).",
+        description="A word that must end the subscription's URL (`/v1/sns/<word>`); needed for raw message delivery.",
     )
 
 

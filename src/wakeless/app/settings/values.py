@@ -106,13 +106,14 @@ def _secret(value: object) -> Secret:
 SecretText = Annotated[Secret, PlainValidator(_secret), PlainSerializer(str)]
 
 
-def _seconds(value: object) -> object:
+def parse_seconds(value: object) -> object:
+    """Read a duration where text stands."""
     return parse_duration(value) if isinstance(value, str) else value
 
 
 #: A stretch of time, kept in seconds.
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
-PositiveSeconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0, allow_inf_nan=False)]
 
 
 def several(value: object) -> object:
