@@ -99,12 +99,34 @@ def _sample(namespace: str, datum: Mapping[str, Any], place: str, now: float) ->
     unit = datum.get("Unit") or NO_UNIT
     if not isinstance(unit, str) or unit not in _UNITS:
         raise InvalidParameterValue(f"The value {_shown(unit)} for parameter {place}.Unit is invalid.")
-    metric = MetricId(namespace, _name(name, place), _dimensions(datum.get("Dimensions") or (), place))
+    metric = _metric(namespace, name, datum.get("Dimensions") or (), place)
     stamp = _timestamp(datum.get("Timestamp"), place, now)
     bucket = _bucket(datum, place)
     if bucket is None:
         return None
     return Sample(metric, unit, int(stamp // resolution) * resolution, resolution, bucket)
+
+
+#: Metrics that were found right, by themselves (a `MetricId` equals the tuple of its members).
+_SEEN: dict[tuple[object, ...], MetricId] = {}
+_MAX_SEEN = 100_000
+
+
+def _metric(namespace: str, name: object, dimensions: Sequence[Mapping[str, Any]], place: str) -> MetricId:
+    """Return the metric of a datum. Most come again and again: they are checked once, and kept once."""
+    try:
+        key = (namespace, name, tuple([(one["Name"], one["Value"]) for one in dimensions]))
+        if (seen := _SEEN.get(key)) is not None:
+            return seen
+    except (KeyError, TypeError):
+        key = None
+    metric = MetricId(namespace, _name(name, place), _dimensions(dimensions, place))
+    if key is not None:
+        if len(_SEEN) >= _MAX_SEEN:
+            _SEEN.clear()
+        # Dimensions in another order are another key of the same metric.
+        _SEEN[metric if key == metric else key] = metric
+    return metric
 
 
 def _name(name: object, place: str) -> str:
@@ -176,7 +198,7 @@ def _timestamp(given: object, place: str, now: float) -> float:
         return now
     if not isinstance(given, datetime):
         raise InvalidParameterValue(f"The parameter {place}.Timestamp must be a timestamp.")
-    at = epoch(given)
+    at = given.timestamp() if given.tzinfo is not None else epoch(given)
     if at > now + AHEAD:
         raise InvalidParameterValue(
             f"The parameter {place}.Timestamp must specify a time no more than two hours in the future."
