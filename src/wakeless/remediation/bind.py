@@ -86,12 +86,12 @@ def make_plan(
 
     if not there:
         return refuse("not_found", f"{'; '.join(wanted.because)}; there is no such script in the store")
-    placed = _place(alarm, rule, inventory)
+    placed = place(alarm, rule, inventory)
     if isinstance(placed, Unplaced):
-        return refuse(placed.code, placed.reason)
+        return refuse(placed.code, placed.because)
     picked = _pick(there, placed, is_named=len(wanted.keys) == 1)
     if isinstance(picked, Unplaced):
-        return refuse(picked.code, picked.reason)
+        return refuse(picked.code, picked.because)
     try:
         parameters = _parameters(alarm, rule)
         plan = Plan(
@@ -118,7 +118,8 @@ def _no_rule_words(rules: Sequence[Rule]) -> str:
     return f"none of the {len(rules)} rules matches" if rules else "there are no rules"
 
 
-def _place(alarm: Alarm, rule: Rule | None, inventory: Inventory) -> Chosen | Unplaced:
+def place(alarm: Alarm, rule: Rule | None, inventory: Inventory) -> Chosen | Unplaced:
+    """Return the target of the alarm under ``rule``, or by the inventory alone where there is none."""
     if rule is None or rule.target is None:
         return choose(alarm, inventory)
     try:

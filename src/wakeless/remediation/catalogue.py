@@ -87,8 +87,8 @@ def check_key(key: str) -> None:
 
 
 def show(name: str, limit: int = 80) -> str:
-    """Return ``name`` quoted, escaped and shortened, harmless in a terminal, a log line or a message."""
-    text = ascii(name[:limit])
+    """Return ``name`` quoted and shortened, what does not print escaped: harmless in a terminal, a log or a message."""
+    text = repr(name[:limit])
     return text + "…" if len(name) > limit else text
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 
 from wakeless.alarms.alarm import Alarm, AlarmState
-from wakeless.remediation.bind import Search, make_plan, search
+from wakeless.remediation.bind import Search, make_plan, place, search
 from wakeless.remediation.catalogue import show
 from wakeless.remediation.environment import script_environment
 from wakeless.remediation.match import mismatch
@@ -39,6 +40,10 @@ class Explanation:
     outcome: Plan | NoPlan
     #: What the script would be told; the ids are examples.
     environment: Mapping[str, str]
+    #: Why the alarm is about which target, also where there is no script for it.
+    placement: str = ""
+    #: Keys in the store that are nearly what was looked for.
+    nearly: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return JSON values."""
@@ -60,6 +65,8 @@ class Explanation:
             "found": [_plain(asdict(script)) for script in self.found],
             "plan": None if plan is None else _plain(asdict(plan)),
             "no_plan": None if plan is not None else _plain(asdict(self.outcome)),
+            "placement": self.placement,
+            "nearly": list(self.nearly),
             "environment": dict(self.environment),
         }
 
@@ -82,10 +89,13 @@ class Explanation:
         there = {script.key for script in self.found}
         for key in self.looked_for:
             yield f"Looked for {key}: {'found' if key in there else 'not there'}"
+        for key in self.nearly:
+            yield f"Nearly     {show(key)} is in the store"
         yield f"Store      {self.store_root}"
         if isinstance(self.outcome, Plan):
             yield from _plan_lines(self.outcome, self.environment)
         else:
+            yield f"Machine    {self.placement}"
             yield f"No plan    {self.outcome.reason} ({self.outcome.code})"
             yield f"Then       {_channel_words(self.outcome.escalate_to)} told"
 
@@ -99,8 +109,12 @@ def explain(
     *,
     by_name: bool = True,
     store_root: str = "",
+    keys: Sequence[str] = (),
 ) -> Explanation:
-    """Return what would happen to the alarm; ``found`` is what the store has of `bind.search`'s keys, or why not."""
+    """Return what would happen to the alarm; ``found`` is what the store has of `bind.search`'s keys, or why not.
+
+    ``keys`` are all that the store has, to name those that are nearly right.
+    """
     wanted = search(alarm, rules, by_name=by_name)
     scripts = () if isinstance(found, NoPlan) else tuple(found)
     outcome = (
@@ -121,7 +135,16 @@ def explain(
         found=scripts,
         outcome=outcome,
         environment=environment,
+        placement=place(alarm, decisive, inventory).because,
+        nearly=() if scripts else _nearly(wanted, keys),
     )
+
+
+def _nearly(wanted: Search | NoPlan, keys: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(wanted, NoPlan):
+        return ()
+    near = {key for one in wanted.keys for key in get_close_matches(one, keys, 2, 0.8)}
+    return tuple(sorted(near - set(wanted.keys)))
 
 
 def _verdict_words(verdict: RuleVerdict) -> str:

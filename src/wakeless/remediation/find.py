@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeless.alarms.alarm import Alarm
-from wakeless.core.errors import Refused, Unavailable
+from wakeless.core.errors import Refused, Unavailable, WakelessError
 from wakeless.remediation.bind import Search, make_plan, search
 from wakeless.remediation.explain import Explanation, explain
 from wakeless.remediation.plan import NoPlan, Plan, Policy, ScriptRef
@@ -34,14 +34,20 @@ class PlanFinder:
 
     async def explain(self, alarm: Alarm) -> Explanation:
         """Return what would happen to the alarm and why; nothing happens."""
+        found = await self._look(alarm)
+        try:
+            keys = await self.store.keys() if not found else ()
+        except WakelessError:
+            keys = ()  # only a hint is lost
         return explain(
             alarm,
             self.rules,
-            await self._look(alarm),
+            found,
             self.inventory,
             self.defaults,
             by_name=self.by_name,
             store_root=self.store.root,
+            keys=keys,
         )
 
     async def _look(self, alarm: Alarm) -> tuple[ScriptRef, ...] | NoPlan:

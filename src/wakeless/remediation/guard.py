@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from wakeless.alarms.alarm import Alarm
-from wakeless.remediation.match import any_match, mismatch
+from wakeless.remediation.glob import any_match
+from wakeless.remediation.match import mismatch
 from wakeless.remediation.plan import Plan
 from wakeless.remediation.schedule import Window, merged_until, open_until
 

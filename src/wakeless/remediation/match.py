@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from wakeless.alarms.alarm import Alarm
 from wakeless.remediation.catalogue import show
+from wakeless.remediation.glob import any_match, is_literal, matches
 from wakeless.remediation.rule import Globs, Match, Rule
-
-_GLOB_SIGNS = frozenset("*?[")
 
 
 def first_match(rules: Sequence[Rule], alarm: Alarm) -> Rule | None:
@@ -25,11 +23,6 @@ def mismatch(match: Match, alarm: Alarm) -> str | None:
         if not any_match(globs, value):
             return f"{what} {show(value)} is not {' or '.join(globs)}"
     return None
-
-
-def any_match(globs: Globs, value: str) -> bool:
-    """Say whether one of the globs matches the whole value, case and all."""
-    return any(fnmatchcase(value, glob) for glob in globs)
 
 
 def _conditions(match: Match, alarm: Alarm) -> Iterator[tuple[str, Globs, str | None]]:
@@ -82,4 +75,4 @@ def _covers_globs(first: Globs, second: Globs) -> bool:
 def _covers_glob(one: str, other: str) -> bool:
     if one in (other, "*"):
         return True
-    return not _GLOB_SIGNS & set(other) and fnmatchcase(other, one)
+    return is_literal(other) and matches(one, other)

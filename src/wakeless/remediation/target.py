@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from wakeless.alarms.alarm import Alarm
 from wakeless.remediation.catalogue import show
+from wakeless.remediation.glob import matches
 
 
 class Platform(StrEnum):
@@ -56,7 +56,7 @@ class Unplaced:
     """No target, or more than one; `code` is that of `NoPlan`."""
 
     code: str
-    reason: str
+    because: str
 
 
 #: Dimensions and labels that name a machine, the surest first.
@@ -128,9 +128,7 @@ def _find(value: str, inventory: Inventory) -> list[InventoryTarget]:
         if exact:
             return exact
     for name in names:
-        globbed = [
-            target for target in inventory.targets if any(fnmatchcase(name, one.lower()) for one in target.match)
-        ]
+        globbed = [target for target in inventory.targets if any(matches(one.lower(), name) for one in target.match)]
         if globbed:
             return globbed
     return []

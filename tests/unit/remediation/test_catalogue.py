@@ -177,8 +177,8 @@ def test_the_longest_name_that_fits_is_accepted() -> None:
         check_key("ü" * 128)
 
 
-def test_show_is_ascii_and_short() -> None:
-    assert show("größe\n") == "'gr\\xf6\\xdfe\\n'"
+def test_show_keeps_letters_and_escapes_what_does_not_print() -> None:
+    assert show("größe\n\x1b\u202e\ud800") == "'größe\\n\\x1b\\u202e\\ud800'"
     assert len(show("x" * 1000)) < 100
 
 

@@ -275,3 +275,11 @@ async def test_an_explanation_of_nothing_says_what_was_looked_for_and_who_is_tol
     assert f"{SCRIPT}: not there" in missing.to_text()
     down = await finder(error=StoreUnreachable("timed out")).explain(alarm())
     assert "store_unreachable" in down.to_text()
+
+
+async def test_an_explanation_names_files_that_are_nearly_right_and_the_machine() -> None:
+    explanation = await finder("webapp-uptime#CustomNamespaces.sh", "other#N.sh").explain(alarm())
+    assert explanation.nearly == ("webapp-uptime#CustomNamespaces.sh",)
+    text = explanation.to_text()
+    assert "Nearly     'webapp-uptime#CustomNamespaces.sh' is in the store" in text
+    assert "Machine    dimension InstanceId 'i-0abc' is target web-1" in text

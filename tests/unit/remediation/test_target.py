@@ -62,21 +62,21 @@ def test_two_targets_that_match_equally_well_are_both_named() -> None:
     found = choose(alarm(labels={"instance": "web-22:9100"}), INVENTORY)
     assert isinstance(found, Unplaced)
     assert found.code == "ambiguous"
-    assert "web-2, any-web" in found.reason
+    assert "web-2, any-web" in found.because
 
 
 def test_no_target_says_what_it_looked_for() -> None:
     found = choose(alarm({"InstanceId": "i-5"}, {"instance": "mail:25"}), INVENTORY)
     assert isinstance(found, Unplaced)
     assert found.code == "no_target"
-    assert "'i-5'" in found.reason
-    assert "'mail:25'" in found.reason
+    assert "'i-5'" in found.because
+    assert "'mail:25'" in found.because
 
 
 def test_an_alarm_that_names_no_machine_has_no_target_and_hears_where_we_looked() -> None:
     found = choose(alarm({"path": "/"}), INVENTORY)
     assert isinstance(found, Unplaced)
-    assert "dimension InstanceId" in found.reason
+    assert "dimension InstanceId" in found.because
 
 
 def test_the_default_target_takes_what_the_inventory_does_not_know() -> None:
