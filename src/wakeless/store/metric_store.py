@@ -29,6 +29,10 @@ from wakeless.store.sql import load_queries, load_text
 from wakeless.store.sqlite import Database
 
 _SQL = load_queries("metrics.sql")
+#: Rows of one statement, and that statement.
+_ROWS = 50
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_MANY = _SQL["put_bucket"].replace(_ROW, ", ".join([_ROW] * _ROWS))
 #: `metric_series.newest_at` and its kin are written when they are off by this many seconds.
 _TOUCH = 300
 #: Series whose numbers are kept in memory; when there are more, all are looked up anew.
@@ -119,7 +123,7 @@ class MetricStore:
     def _write(self, stored: Sequence[Stored], db: sqlite3.Connection) -> _Put:
         self._prepare(db)
         fresh: dict[MetricId, _Known] = {}
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for one in stored:
             known = fresh.get(one.metric) or self._known.get(one.metric)
             if known is None:
@@ -131,7 +135,7 @@ class MetricStore:
                 )
                 known = fresh[one.metric] = touched
             rows.append(_row(one.level, one.start, known.id, one.unit, one.bucket))
-        db.executemany(_SQL["put_bucket"], rows)
+        _put_rows(db, rows)
         db.execute(_SQL["next_commit"])
         return _Put(_commit_number(db), fresh)
 
@@ -277,7 +281,7 @@ class MetricStore:
             if coarser:
                 moved = [(coarser.seconds, floor(row[1], coarser.seconds), *row[2:]) for row in rows]
                 self._prepare(db)
-                db.executemany(_SQL["put_bucket"], moved)
+                _put_rows(db, moved)
                 rolled_up += len(rows)
             else:
                 deleted += len(rows)
@@ -340,6 +344,17 @@ def _touch(known: _Known, one: Stored) -> _Known | None:
 def _row(level: int, start: int, series: int, unit: str, bucket: Bucket) -> tuple[object, ...]:
     samples, total, minimum, maximum, spread = bucket
     return (level, start, series, unit, samples, total, minimum, maximum, pack_spread(spread))
+
+
+def _put_rows(db: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Join buckets with those that are there, many in one statement.
+
+    The interpreter's lock is handed over at each statement; row by row, a busy event loop would hold up the writer.
+    """
+    whole = len(rows) - len(rows) % _ROWS
+    for at in range(0, whole, _ROWS):
+        db.execute(_PUT_MANY, [value for row in rows[at : at + _ROWS] for value in row])
+    db.executemany(_SQL["put_bucket"], rows[whole:])
 
 
 def _commit_number(db: sqlite3.Connection) -> int:
