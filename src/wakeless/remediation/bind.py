@@ -14,7 +14,7 @@ from wakeless.core.errors import Refused
 from wakeless.remediation import template
 from wakeless.remediation.catalogue import UnsafeName, candidates, name_of
 from wakeless.remediation.environment import script_environment
-from wakeless.remediation.match import first_match, mismatch
+from wakeless.remediation.match import first_match, is_match
 from wakeless.remediation.plan import NoPlan, Plan, Policy, ScriptLanguage, ScriptRef
 from wakeless.remediation.rule import Rule
 from wakeless.remediation.target import Chosen, Inventory, Platform, Unplaced, choose, choose_named
@@ -109,7 +109,7 @@ def make_plan(
 
 
 def _rule_words(rule: Rule, rules: Sequence[Rule], alarm: Alarm) -> str:
-    later = [other.name for other in rules[rules.index(rule) + 1 :] if mismatch(other.match, alarm) is None]
+    later = [other.name for other in rules[rules.index(rule) + 1 :] if is_match(other.match, alarm)]
     also = f" (so would {', '.join(later)}, but the first in the file decides)" if later else ""
     return f"rule {rule.name!r} matches{also}"
 

@@ -7,7 +7,6 @@ folder and in S3. An alarm without a metric of its own (Alertmanager's, composit
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,8 +24,6 @@ _MAX_SEGMENT = 255
 #: Bytes of a whole key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _MAX_KEY = 1024
 _FORBIDDEN = frozenset("\"'`\\")
-#: Control, format (invisible), surrogate, private-use, unassigned, line and paragraph separators.
-_FORBIDDEN_KINDS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class UnsafeName(Refused):
@@ -73,7 +70,8 @@ def check_key(key: str) -> None:
     if size > _MAX_KEY:
         raise UnsafeName(f"the name {show(key)} is too long: {size} bytes, at most {_MAX_KEY}")
     for character in key:
-        if character in _FORBIDDEN or unicodedata.category(character) in _FORBIDDEN_KINDS:
+        # Not printable: control, invisible, private-use and unassigned characters, surrogates, unusual spaces.
+        if character in _FORBIDDEN or not character.isprintable():
             raise UnsafeName(f"the name {show(key)} has the character U+{ord(character):04X}")
     for segment in key.split("/"):
         if not segment:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from wakeless.alarms.alarm import Alarm
 from wakeless.remediation.glob import any_match
-from wakeless.remediation.match import mismatch
+from wakeless.remediation.match import is_match
 from wakeless.remediation.plan import Plan
 from wakeless.remediation.schedule import Window, merged_until, open_until
 
@@ -140,7 +140,7 @@ def _maintenance(plan: Plan, facts: GuardFacts, now: datetime) -> Hold | None:
 def _concerns(window: Window, plan: Plan, alarm: Alarm) -> bool:
     if window.targets and not any_match(window.targets, plan.target):
         return False
-    return mismatch(window.match, alarm) is None
+    return is_match(window.match, alarm)
 
 
 def _cooldown(plan: Plan, facts: GuardFacts, now: datetime) -> Hold | None:

@@ -12,28 +12,45 @@ from wakeless.remediation.rule import Globs, Match, Rule
 
 def first_match(rules: Sequence[Rule], alarm: Alarm) -> Rule | None:
     """Return the first rule that matches, or None."""
-    return next((rule for rule in rules if mismatch(rule.match, alarm) is None), None)
+    return next((rule for rule in rules if is_match(rule.match, alarm)), None)
+
+
+def is_match(match: Match, alarm: Alarm) -> bool:
+    """Say whether every condition holds."""
+    return next(_failing(match, alarm), None) is None
 
 
 def mismatch(match: Match, alarm: Alarm) -> str | None:
     """Return why the alarm does not match, in words, or None if it does."""
-    for what, globs, value in _conditions(match, alarm):
-        if value is None:
-            return f"the alarm has no {what}"
-        if not any_match(globs, value):
-            return f"{what} {show(value)} is not {' or '.join(globs)}"
-    return None
+    failing = next(_failing(match, alarm), None)
+    if failing is None:
+        return None
+    what, globs, value = failing
+    return f"the alarm has no {what}" if value is None else f"{what} {show(value)} is not {' or '.join(globs)}"
 
 
-def _conditions(match: Match, alarm: Alarm) -> Iterator[tuple[str, Globs, str | None]]:
-    plain: tuple[tuple[str, Globs, str | None], ...] = (
-        ("source", match.source, alarm.source),
-        ("namespace", match.namespace, alarm.namespace),
-        ("metric", match.metric, alarm.metric),
-        ("name", match.alarm, alarm.name),
-        ("reason", match.reason, alarm.reason),
-    )
-    yield from (condition for condition in plain if condition[1])
+_Condition = tuple[str, Globs, str | None]
+
+
+def _failing(match: Match, alarm: Alarm) -> Iterator[_Condition]:
+    """Yield the conditions that do not hold: what is asked for, the globs, and the alarm's value."""
+    for condition in _conditions(match, alarm):
+        _, globs, value = condition
+        if value is None or not any_match(globs, value):
+            yield condition
+
+
+def _conditions(match: Match, alarm: Alarm) -> Iterator[_Condition]:
+    if match.source:
+        yield "source", match.source, alarm.source
+    if match.namespace:
+        yield "namespace", match.namespace, alarm.namespace
+    if match.metric:
+        yield "metric", match.metric, alarm.metric
+    if match.alarm:
+        yield "name", match.alarm, alarm.name
+    if match.reason:
+        yield "reason", match.reason, alarm.reason
     for name, globs in match.dimensions.items():
         yield f"dimension {name}", globs, alarm.dimensions.get(name)
     for name, globs in match.labels.items():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wakeless.alarms.alarm import Alarm
 from wakeless.remediation.catalogue import show
-from wakeless.remediation.glob import matches
+from wakeless.remediation.glob import is_literal, matches
 
 
 class Platform(StrEnum):
@@ -37,10 +37,36 @@ class Inventory:
     targets: tuple[InventoryTarget, ...] = ()
     #: The target of alarms that name no machine we know; None means that they have no target.
     default: str | None = None
+    #: What is asked for every alarm, made once: targets by name, by literal in lower case, and those with globs.
+    _by_name: dict[str, InventoryTarget] = field(init=False, repr=False, compare=False)
+    _by_literal: dict[str, list[InventoryTarget]] = field(init=False, repr=False, compare=False)
+    _globs: list[tuple[str, InventoryTarget]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_literal: dict[str, list[InventoryTarget]] = {}
+        globs: list[tuple[str, InventoryTarget]] = []
+        for target in self.targets:
+            for one in {one.lower(): None for one in target.match}:
+                if is_literal(one):
+                    by_literal.setdefault(one, []).append(target)
+                else:
+                    globs.append((one, target))
+        object.__setattr__(self, "_by_name", {target.name: target for target in reversed(self.targets)})
+        object.__setattr__(self, "_by_literal", by_literal)
+        object.__setattr__(self, "_globs", globs)
 
     def get(self, name: str) -> InventoryTarget | None:
         """Return the target of that exact name."""
-        return next((target for target in self.targets if target.name == name), None)
+        return self._by_name.get(name)
+
+    def literally(self, identity: str) -> list[InventoryTarget]:
+        """Return the targets that name exactly this, without regard to case."""
+        return self._by_literal.get(identity.lower(), [])
+
+    def by_glob(self, identity: str) -> list[InventoryTarget]:
+        """Return the targets that have a glob for this, without regard to case."""
+        folded = identity.lower()
+        return list(dict.fromkeys(target for glob, target in self._globs if matches(glob, folded)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +145,12 @@ def _identities(alarm: Alarm) -> Iterator[tuple[str, str]]:
 
 def _find(value: str, inventory: Inventory) -> list[InventoryTarget]:
     """Return the targets that match best: literally, literally without the port, by glob, by glob without the port."""
-    names = [value.lower()]
+    names = [value]
     # Prometheus's `instance` carries the port of the exporter, not of the machine.
     if (match := _WITH_PORT.fullmatch(value)) is not None:
-        names.append((match["six"] or match["host"]).lower())
-    for name in names:
-        exact = [target for target in inventory.targets if any(one.lower() == name for one in target.match)]
-        if exact:
-            return exact
-    for name in names:
-        globbed = [target for target in inventory.targets if any(matches(one.lower(), name) for one in target.match)]
-        if globbed:
-            return globbed
+        names.append(match["six"] or match["host"])
+    for look in (inventory.literally, inventory.by_glob):
+        for name in names:
+            if found := look(name):
+                return found
     return []
