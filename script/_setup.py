@@ -1,7 +1,8 @@
 """Make or renew `.venv` for the scripts beside this file; standard library only.
 
-The environment is made once and installed into again only when `pyproject.toml` changed. Two scripts that start at
-the same moment wait for one another.
+Usage: ``_setup.py EXTRA...``, the extras of `pyproject.toml` that a script needs. The environment is made once, and
+installed into again only when `pyproject.toml` changed or more is needed. Two scripts that start at the same moment
+wait for one another.
 """
 
 from __future__ import annotations
@@ -17,29 +18,32 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-STAMP = VENV / ".pyproject.sha256"
-EXTRAS = ".[test,dev]"
+#: What was installed: the hash of `pyproject.toml`, then the extras.
+STAMP = VENV / ".wakeless-setup"
 
 
-def main() -> int:
+def main(extras: set[str]) -> int:
     """Bring `.venv` up to date; return the exit status."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    if _is_ready(wanted):
+    project = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if extras <= _installed(project):
         return 0
     with (ROOT / "pyproject.toml").open("rb") as lock:  # any file would do; this one is always there
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_ready(wanted):  # somebody else did it while we waited
+        if extras <= _installed(project):  # somebody else did it while we waited
             return 0
         if not _works() and not _make():
             return 1
-        if not _install():
+        extras |= _installed(project)
+        if not _install(extras):
             return 1
-        STAMP.write_text(wanted)
+        STAMP.write_text(" ".join([project, *sorted(extras)]))
     return 0
 
 
-def _is_ready(wanted: str) -> bool:
-    return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted
+def _installed(project: str) -> set[str]:
+    """Return the extras that are installed from a `pyproject.toml` with this hash."""
+    words = STAMP.read_text().split() if PYTHON.exists() and STAMP.exists() else []
+    return set(words[1:]) if words[:1] == [project] else set()
 
 
 def _works() -> bool:
@@ -70,7 +74,7 @@ def _make() -> bool:
         f"This Python cannot make a virtual environment:\n\n{_indent(said)}\n\n"
         "Debian and Ubuntu keep that part in a package of its own:\n"
         f"  sudo apt-get install python3-venv        (or python{version}-venv)\n"
-        "Or use another Python:  PYTHON=/path/to/python3 " + (sys.argv[1] if len(sys.argv) > 1 else "script/..."),
+        "Or use another Python: set PYTHON=/path/to/python3",
         file=sys.stderr,
     )
     return False
@@ -93,9 +97,10 @@ def _base_python() -> str:
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def _install() -> bool:
+def _install(extras: set[str]) -> bool:
+    wanted = f".[{','.join(sorted(extras))}]"
     print("Installing what Wakeless needs into .venv (a minute, the first time) ...", file=sys.stderr, flush=True)
-    command = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", EXTRAS]
+    command = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", wanted]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"})
     if done.returncode == 0:
         return True
@@ -112,4 +117,4 @@ def _indent(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(set(sys.argv[1:])))
