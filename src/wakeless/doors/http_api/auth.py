@@ -197,6 +197,8 @@ def _check_local(headers: Headers, method: str) -> None:
 
 def _host_of(url: bytes) -> str:
     try:
-        return urlsplit(url.decode("latin-1")).hostname or ""
+        parts = urlsplit(url.decode("latin-1"))
+        _ = parts.port  # raises when it is none
+        return parts.hostname or ""
     except ValueError:
         return ""
