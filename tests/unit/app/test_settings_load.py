@@ -142,7 +142,7 @@ targets: {name: x}
         "log.level",
         "targets",
     ]
-    assert "must be one of read, operate, approve, admin (did you mean read?)" in " ".join(found)
+    assert "must be one of send, read, operate, approve, admin (did you mean read?)" in " ".join(found)
 
 
 @pytest.mark.parametrize(
