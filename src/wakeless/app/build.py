@@ -18,6 +18,7 @@ from wakeless.app.courier import Courier
 from wakeless.app.feed import Feed
 from wakeless.app.ledger import Ledger
 from wakeless.app.messages import MessageDesk
+from wakeless.app.pressure import Pressure
 from wakeless.app.service import Service
 from wakeless.app.settings import Settings
 from wakeless.app.telemetry import Telemetry
@@ -114,6 +115,7 @@ def build(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> 
     clients = AwsClients(settings.aws.record())
     stack.callback(clients.close)
     telemetry = Telemetry()
+    pressure = Pressure()
     output = OutputFiles(data / "output")
     scripts = open_store(settings.remediations.store, lambda: clients)
     targets = {one.name: build_target(one) for one in settings.connections()}
@@ -139,12 +141,19 @@ def build(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> 
         find_plan=finder.find,
         observe=lambda alarm: ask(probers, alarm, clock),
         attempts=attempts,
+        pressure=pressure,
     )
     stack.push_async_callback(conductor.close)
     messages = MessageDesk(journal_db, output, clock, settings.public_url)
     channels = {name: build_channel(name, one.record()) for name, one in settings.all_channels.items()}
     courier = Courier(
-        db=journal_db, feed=feed, clock=clock, channels=channels, compose=messages.compose, telemetry=telemetry
+        db=journal_db,
+        feed=feed,
+        clock=clock,
+        channels=channels,
+        compose=messages.compose,
+        telemetry=telemetry,
+        pressure=pressure,
     )
     service = Service(
         db=journal_db,
@@ -155,6 +164,7 @@ def build(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> 
         output=output,
         telemetry=telemetry,
         clock=clock,
+        pressure=pressure,
     )
     feed.listen(partial(count_entry, telemetry))
     return Parts(

@@ -14,6 +14,7 @@ from wakeless.alarms.alarm import Alarm
 from wakeless.app.attempts import AttemptDesk
 from wakeless.app.feed import Feed
 from wakeless.app.ledger import Ledger
+from wakeless.app.pressure import Pressure
 from wakeless.core.clock import Clock
 from wakeless.core.errors import Unavailable, WakelessError
 from wakeless.execution.outcome import Outcome, Result
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 WORKERS = 16
 #: Due incidents picked up at once.
 PAGE = 200
+#: Alarms taken out of the inbox in one commit.
+CORRELATED = 50
 #: Held incidents that the end of an attempt brings back before the guard at once.
 RECHECKED = 10
 #: Seconds before an incident whose step could not be written is picked up again.
@@ -82,6 +85,7 @@ class Conductor:
         find_plan: FindsPlan,
         observe: Observes,
         attempts: AttemptDesk,
+        pressure: Pressure,
     ) -> None:
         self._db = db
         self._ledger = ledger
@@ -90,6 +94,8 @@ class Conductor:
         self._find_plan = find_plan
         self._observe = observe
         self._attempts = attempts
+        self._pressure = pressure
+        self._inbox = asyncio.Event()
         #: Incidents in a lane; those named again meanwhile are looked at once more.
         self._busy: dict[str, bool] = {}
         #: Named before `run` began.
@@ -109,6 +115,10 @@ class Conductor:
                 self._enqueue(STEPS, incident_id)
         self._feed.kick()
 
+    def correlate(self) -> None:
+        """Say that there is an alarm in the inbox."""
+        self._inbox.set()
+
     async def run(self) -> None:
         """Go on with what a former process left, then work for ever."""
         async with asyncio.TaskGroup() as tasks:
@@ -118,6 +128,7 @@ class Conductor:
                 self._enqueue(STEPS, incident_id)
             self.wake(self._db.read(journal.active_incidents))
             tasks.create_task(self._watch_time())
+            tasks.create_task(self._watch_inbox())
 
     def _enqueue(self, lane: str, incident_id: str) -> None:
         if self._tasks is None:
@@ -133,6 +144,19 @@ class Conductor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_inbox(self) -> None:
+        while True:
+            self._inbox.clear()
+            try:
+                while self._ledger.has_inbox():
+                    await self._pressure.calm()
+                    self.wake(await self._ledger.correlate(CORRELATED))
+            except Unavailable as error:
+                logger.warning("The inbox cannot be worked on: %s", error, extra={"action": "inbox_setback"})
+                await asyncio.sleep(SETBACK)
+                continue
+            await self._inbox.wait()
 
     async def _watch_time(self) -> None:
         while True:
@@ -158,6 +182,7 @@ class Conductor:
 
     async def _work(self, here: str, incident_id: str) -> None:
         lane = None
+        await self._pressure.calm()
         try:
             lane = await self._activate(here, incident_id)
         except Unavailable as error:

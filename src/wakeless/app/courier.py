@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from wakeless.app.feed import Feed
+from wakeless.app.pressure import Pressure
 from wakeless.app.telemetry import Telemetry
 from wakeless.core.clock import Clock
 from wakeless.core.errors import Unavailable, WakelessError
@@ -42,6 +43,7 @@ class Courier:
         channels: Mapping[str, Channel],
         compose: Composes,
         telemetry: Telemetry,
+        pressure: Pressure,
         randomness: Callable[[], float] = random.random,
     ) -> None:
         self._db = db
@@ -50,6 +52,7 @@ class Courier:
         self._channels = channels
         self._compose = compose
         self._telemetry = telemetry
+        self._pressure = pressure
         self._randomness = randomness
         self._kicked = asyncio.Event()
         feed.listen(self._hear)
@@ -61,6 +64,7 @@ class Courier:
         """Deliver, for ever."""
         while True:
             self._kicked.clear()
+            await self._pressure.calm()
             now = self._clock.now()
             delivered = await self._deliver_due()
             at = self._db.read(journal.next_message)

@@ -47,22 +47,48 @@ class Ledger:
         self._windows = windows
         self._default_channels = tuple(default_channels)
 
+    async def accept(self, alarms: Sequence[Alarm]) -> None:
+        """Put alarms into the inbox: all or none; once this returns they are never lost. Raises `StoreUnavailable`.
+
+        `correlate` must follow. Half of a flood's work can wait until after the answer.
+        """
+        now = self._clock.now()
+        await self._db.append(journal.RECORD_ALARM, [journal.alarm_row(alarm, now) for alarm in alarms])
+
+    async def correlate(self, limit: int) -> list[str]:
+        """Take up to ``limit`` alarms out of the inbox; return the incidents that they opened or joined."""
+
+        def unit(db: sqlite3.Connection) -> list[str]:
+            found = [self._correlate(db, alarm, received_at) for received_at, alarm in journal.inbox(db, limit)]
+            return [incident_id for incident_id in found if incident_id is not None]
+
+        return await self._db.write(unit)
+
+    def has_inbox(self) -> bool:
+        """Say whether an alarm waits in the inbox."""
+        return bool(self._db.read(lambda db: journal.inbox(db, 1)))
+
     async def receive(self, alarms: Sequence[Alarm]) -> list[Received]:
-        """Take alarms in: all or none; once this returns they are never lost. Raises `StoreUnavailable`."""
+        """Take alarms in and correlate them at once: all or none. Raises `StoreUnavailable`."""
         return await self._db.write(lambda db: self.receive_in(db, alarms))
 
-    def receive_in(self, db: sqlite3.Connection, alarms: Sequence[Alarm], /) -> list[Received]:
+    def receive_in(self, db: sqlite3.Connection, alarms: Sequence[Alarm]) -> list[Received]:
         """Take alarms in through a transaction that is already open."""
         now = self._clock.now()
-        return [self._receive_one(db, alarm, now) for alarm in alarms]
+        received = []
+        for alarm in alarms:
+            if journal.record_alarm(db, alarm, now):
+                received.append(Received(self._correlate(db, alarm, now), duplicate=False))
+            else:
+                received.append(Received(journal.incident_of_alarm(db, alarm.dedup_key), duplicate=True))
+        return received
 
     def sink(self, db: sqlite3.Connection, alarms: Sequence[Alarm], /) -> None:
         """Take alarms of our own evaluator in, in the transaction that records their change of state."""
         self.receive_in(db, alarms)
 
-    def _receive_one(self, db: sqlite3.Connection, alarm: Alarm, now: datetime) -> Received:
-        if not journal.record_alarm(db, alarm, now):
-            return Received(journal.incident_of_alarm(db, alarm.dedup_key), duplicate=True)
+    def _correlate(self, db: sqlite3.Connection, alarm: Alarm, now: datetime) -> str | None:
+        """Open or join the alarm's incident, and return it; None for what is not firing and has no open incident."""
         is_newest = journal.update_latest(db, alarm)
         run = journal.open_run_of(db, alarm.fingerprint)
         if run is not None:
@@ -71,10 +97,9 @@ class Ledger:
             step = open_run(self._ids.new("inc", now), alarm, now)
             journal.insert_run(db, step.run)
             run = self._write(db, step, before=None, now=now)
-        if run is None:
-            return Received(None, duplicate=False)
-        journal.join_alarm(db, alarm, run.incident.id)
-        return Received(run.incident.id, duplicate=False)
+        incident_id = run.incident.id if run is not None else None
+        journal.join_alarm(db, alarm, incident_id)
+        return incident_id
 
     async def apply(self, incident_id: str, event: Event) -> Run:
         """Apply one event; ask the guard in the same transaction where that comes next.

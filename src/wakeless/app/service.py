@@ -13,6 +13,7 @@ from wakeless.app.conductor import Conductor
 from wakeless.app.describe import describe_attempt, describe_incident, describe_run
 from wakeless.app.feed import Feed
 from wakeless.app.ledger import Ledger, Received
+from wakeless.app.pressure import Pressure
 from wakeless.app.telemetry import Telemetry
 from wakeless.core.clock import Clock
 from wakeless.core.errors import InvalidInput, NotFound, WakelessError
@@ -45,7 +46,9 @@ class Service:
         output: OutputFiles,
         telemetry: Telemetry,
         clock: Clock,
+        pressure: Pressure,
     ) -> None:
+        self._pressure = pressure
         self._db = db
         self._ledger = ledger
         self._conductor = conductor
@@ -66,6 +69,17 @@ class Service:
                 self.metrics.alarm_received(alarm)
         self._conductor.wake({one.incident_id for one in received if one.incident_id and not one.duplicate})
         return received
+
+    async def accept(self, alarms: Sequence[Alarm]) -> None:
+        """Take alarms in, all or none, and correlate them afterwards: for sources that send many.
+
+        Once this returns they are never lost. Raises `StoreUnavailable`.
+        """
+        with self._pressure:
+            await self._ledger.accept(alarms)
+        for alarm in alarms:
+            self.metrics.alarm_received(alarm)
+        self._conductor.correlate()
 
     async def list_incidents(
         self, status: str | None = None, limit: int = 50, before: str | None = None

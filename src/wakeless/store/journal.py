@@ -72,21 +72,35 @@ class Delivery:
     created_at: datetime
 
 
+#: For `Database.append` of `alarm_row`s.
+RECORD_ALARM = _SQL["record_alarm"]
+
+
+def alarm_row(alarm: Alarm, now: datetime) -> tuple[object, ...]:
+    """Return the row of one report that came at ``now``, for `RECORD_ALARM`."""
+    return (
+        alarm.dedup_key,
+        alarm.fingerprint,
+        alarm.state,
+        alarm.changed_at.timestamp(),
+        now.timestamp(),
+        _ALARM.dump_json(alarm).decode(),
+    )
+
+
 def record_alarm(db: sqlite3.Connection, alarm: Alarm, now: datetime) -> bool:
     """Keep one report; False when a copy of it was there before."""
-    row = {
-        "dedup_key": alarm.dedup_key,
-        "fingerprint": alarm.fingerprint,
-        "state": alarm.state,
-        "changed_at": alarm.changed_at.timestamp(),
-        "received_at": now.timestamp(),
-        "alarm": _ALARM.dump_json(alarm).decode(),
-    }
-    return db.execute(_SQL["record_alarm"], row).rowcount == 1
+    return db.execute(RECORD_ALARM, alarm_row(alarm, now)).rowcount == 1
 
 
-def join_alarm(db: sqlite3.Connection, alarm: Alarm, incident_id: str) -> None:
-    """Say which incident a report belongs to."""
+def inbox(db: sqlite3.Connection, limit: int) -> list[tuple[datetime, Alarm]]:
+    """Return reports that have not been correlated yet and when they came, the oldest first."""
+    rows = db.execute(_SQL["inbox"], {"limit": limit}).fetchall()
+    return [(moment(row[0]), _ALARM.validate_json(row[1])) for row in rows]
+
+
+def join_alarm(db: sqlite3.Connection, alarm: Alarm, incident_id: str | None) -> None:
+    """Say which incident a report belongs to, if any; it leaves the inbox."""
     db.execute(_SQL["join_alarm"], {"dedup_key": alarm.dedup_key, "incident_id": incident_id})
 
 

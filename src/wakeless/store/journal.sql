@@ -1,10 +1,13 @@
 -- record_alarm: keep one report; no row is added when a copy of it came before
-INSERT INTO alarms_received (dedup_key, fingerprint, state, changed_at, received_at, incident_id, alarm)
-VALUES (:dedup_key, :fingerprint, :state, :changed_at, :received_at, NULL, :alarm)
+INSERT INTO alarms_received (dedup_key, fingerprint, state, changed_at, received_at, alarm)
+VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (dedup_key) DO NOTHING
 
+-- inbox: reports that have not been correlated yet, in the order in which they came
+SELECT received_at, alarm FROM alarms_received WHERE correlated = 0 ORDER BY seq LIMIT :limit
+
 -- join_alarm: say which incident a report belongs to
-UPDATE alarms_received SET incident_id = :incident_id WHERE dedup_key = :dedup_key
+UPDATE alarms_received SET correlated = 1, incident_id = :incident_id WHERE dedup_key = :dedup_key
 
 -- incident_of_alarm: which incident a copy belongs to
 SELECT incident_id FROM alarms_received WHERE dedup_key = :dedup_key

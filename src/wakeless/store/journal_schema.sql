@@ -26,9 +26,12 @@ CREATE TABLE alarms_received (
     state TEXT NOT NULL,
     changed_at REAL NOT NULL,
     received_at REAL NOT NULL,
+    -- 0 until the report has been correlated with an incident: the inbox of what was acknowledged.
+    correlated INTEGER NOT NULL DEFAULT 0,
     incident_id TEXT,
     alarm TEXT NOT NULL
 );
+CREATE INDEX alarms_received_inbox ON alarms_received (seq) WHERE correlated = 0;
 CREATE INDEX alarms_received_at ON alarms_received (received_at);
 
 -- The newest state of each alarm, so that a late report opens nothing.

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -49,10 +50,13 @@ class StoreNewer(Refused):
 class _Unit(Generic[T]):
     """One piece of work for the writer, and whoever waits for it."""
 
-    __slots__ = ("error", "fn", "future", "loop", "result", "waiter")
+    __slots__ = ("error", "fn", "future", "loop", "result", "rows", "statement", "waiter")
 
-    def __init__(self, fn: Callable[[sqlite3.Connection], T]) -> None:
+    def __init__(self, fn: Callable[[sqlite3.Connection], T] | None) -> None:
         self.fn = fn
+        #: For rows that only are to be added; many units' rows go through one statement.
+        self.statement = ""
+        self.rows: Sequence[Sequence[object]] = ()
         self.result: T | None = None
         self.error: BaseException | None = None
         self.future: Future[T] | None = None
@@ -111,6 +115,19 @@ class Database:
         unit.waiter = unit.loop.create_future()
         self._put(unit)
         return await unit.waiter
+
+    async def append(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Add rows in a group commit, by a statement with ``?`` places; return once they are on disk.
+
+        For what comes in floods: the rows of all who wait go through the statement together, and so fail together.
+        Raises `StoreUnavailable`.
+        """
+        unit: _Unit[None] = _Unit(None)
+        unit.statement, unit.rows = statement, rows
+        unit.loop = asyncio.get_running_loop()
+        unit.waiter = unit.loop.create_future()
+        self._put(unit)
+        await unit.waiter
 
     def submit(self, fn: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Do as `write` does, for callers without an event loop."""
@@ -193,8 +210,10 @@ class Database:
         db = self._writer
         try:
             db.execute("BEGIN IMMEDIATE")
+            self._append(batch, db)
             for unit in batch:
-                self._run(unit, db)
+                if unit.fn is not None:
+                    self._run(unit, unit.fn, db)
             db.execute("COMMIT")
         except sqlite3.Error as error:
             logger.exception("Commit failed", extra={"action": "commit_failed", "path": str(self.path)})
@@ -204,10 +223,22 @@ class Database:
                 unit.error = unit.error or _translate(error, self.path)
         _deliver(batch)
 
-    def _run(self, unit: _Unit[Any], db: sqlite3.Connection) -> None:
+    def _append(self, batch: list[_Unit[Any]], db: sqlite3.Connection) -> None:
+        by_statement: dict[str, list[_Unit[Any]]] = {}
+        for unit in batch:
+            if unit.fn is None:
+                by_statement.setdefault(unit.statement, []).append(unit)
+        for statement, units in by_statement.items():
+            together: _Unit[None] = _Unit(None)
+            rows = [row for unit in units for row in unit.rows]
+            self._run(together, partial(_add_rows, statement, rows), db)
+            for unit in units:
+                unit.error = together.error
+
+    def _run(self, unit: _Unit[Any], fn: Callable[[sqlite3.Connection], Any], db: sqlite3.Connection) -> None:
         db.execute("SAVEPOINT unit")
         try:
-            unit.result = unit.fn(db)
+            unit.result = fn(db)
         except BaseException as error:  # whoever waits gets it, whatever it is
             unit.error = _translate(error, self.path) if isinstance(error, sqlite3.Error) else error
             if not db.in_transaction:
@@ -215,6 +246,10 @@ class Database:
                 raise sqlite3.OperationalError(f"transaction lost: {error}") from error
             db.execute("ROLLBACK TO unit")
         db.execute("RELEASE unit")
+
+
+def _add_rows(statement: str, rows: Sequence[Sequence[object]], db: sqlite3.Connection) -> None:
+    db.executemany(statement, rows)
 
 
 def _deliver(batch: list[_Unit[Any]]) -> None:

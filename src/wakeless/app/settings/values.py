@@ -53,14 +53,14 @@ class Section(BaseModel):
                 continue
             file_name = taken.pop(file_key)
             if taken.get(name) is not None:
-                raise PydanticCustomError("both", "{key} is given twice: in place and as a file", {"key": name})
+                raise PydanticCustomError("both", "is given twice: in place and as a file", {"key": file_key})
             taken[name] = _read_secret(file_key, file_name, base_folder(info))
         return taken
 
 
 def _read_secret(key: str, file_name: object, base: Path) -> str:
     if not isinstance(file_name, str) or not file_name:
-        raise PydanticCustomError("secret_file", "{key} must be the path of a file", {"key": key})
+        raise PydanticCustomError("secret_file", "must be the path of a file", {"key": key})
     path = base / Path(file_name).expanduser()
     try:
         with path.open("rb") as file:
@@ -69,10 +69,10 @@ def _read_secret(key: str, file_name: object, base: Path) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise PydanticCustomError(
-            "secret_file", "{key}: {path} cannot be read: {why}", {"key": key, "path": str(path), "why": why}
+            "secret_file", "{path} cannot be read: {why}", {"key": key, "path": str(path), "why": why}
         ) from None
     if len(content) > _MAX_SECRET_FILE:
-        raise PydanticCustomError("secret_file", "{key}: {path} is too big", {"key": key, "path": str(path)})
+        raise PydanticCustomError("secret_file", "{path} is too big", {"key": key, "path": str(path)})
     return text.rstrip("\r\n")
 
 

@@ -60,7 +60,8 @@ def say(detail: Mapping[str, Any], value: Raw) -> tuple[str, str, Path]:
         return f"must have at most {context['max_length']} characters", "", ()
     if kind == "value_error":
         return str(context["error"]), "", ()
-    return str(detail["msg"]), "", ()
+    deeper = (context["key"],) if kind in ("secret_file", "both") else ()
+    return str(detail["msg"]), "", deeper
 
 
 def _choice(expected: str, written: Raw) -> tuple[str, str]:
