@@ -120,6 +120,15 @@ def test_what_waiting_cannot_change_is_told_at_once_even_while_automation_is_off
     assert hold.is_final
 
 
+def test_a_target_may_be_allowed_more_than_one_remediation_at_once() -> None:
+    policy = replace(PLAN.policy, limits=replace(LIMITS, per_target=2))
+    roomy = replace(PLAN, policy=policy)
+    assert guard(roomy, replace(FACTS, target_busy_with=("inc-1",)), NOW) is None
+    hold = guard(roomy, replace(FACTS, target_busy_with=("inc-1", "inc-2")), NOW)
+    assert hold is not None
+    assert hold.code is HoldReason.TARGET_BUSY
+
+
 def test_the_kill_switch_comes_before_everything_that_only_waits() -> None:
     hold = ask(automation_enabled=False, automation_reason="alice: storm", windows=(window(*OPEN),))
     assert hold is not None
