@@ -24,7 +24,8 @@ STATISTIC = st.sampled_from(["Average", "Sum", "p99", "p0", "TM(10%:90%)", "IQM"
 COMPARISON = st.sampled_from(["GreaterThanThreshold", "LessThanLowerOrGreaterThanUpperThreshold"])
 EXPRESSION = st.sampled_from(
     ["a", "a+b", "a/0", "SUM(METRICS())", "IF(a>1,a,b)", "FILL(a,0)", "ANOMALY_DETECTION_BAND(a,2)", "(((a",
-     "a^999^999", "LOG(a)", "-" * 250 + "a", "(" * 120 + "a" + ")" * 120, "SLICE(METRICS(),0,1)", "SELECT AVG(x) FROM y"]
+     "a^999^999", "LOG(a)", "-" * 250 + "a", "(" * 120 + "a" + ")" * 120, "SLICE(METRICS(),0,1)",
+     "SELECT AVG(x) FROM y"]
 )  # fmt: skip
 METRIC_STAT = st.fixed_dictionaries(
     {

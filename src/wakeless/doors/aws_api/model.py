@@ -107,16 +107,14 @@ class ServiceShapes:
         if name not in self._operations:
             if name not in self._model.operation_names:
                 return None
-            self._operations[name] = OperationShapes(self.name, self._model.operation_model(name), self._unchecked)
+            self._operations[name] = OperationShapes(self._model.operation_model(name), self._unchecked)
         return self._operations[name]
 
 
 class OperationShapes:
     """The input, output and habits of one operation."""
 
-    def __init__(self, service: str, model: OperationModel, unchecked: frozenset[str] = frozenset()) -> None:
-        #: Shapes of different services share names, so whoever keeps something by a shape's name needs this too.
-        self.service = service
+    def __init__(self, model: OperationModel, unchecked: frozenset[str] = frozenset()) -> None:
         self.unchecked = unchecked
         self.name: str = model.name
         self.input: StructureShape | None = model.input_shape

@@ -223,6 +223,7 @@ async def test_body_may_come_in_pieces_and_compressed(door: Door) -> None:
         (gzip.compress(b" " * 20_000_000), "gzip", "RequestEntityTooLargeException", 413),
         (b"{}", "br", "UnsupportedMediaTypeException", 415),
     ],
+    ids=["not gzip", "truncated", "a bomb", "brotli"],
 )
 async def test_damaged_or_exploding_compression_is_refused(
     door: Door, body: bytes, encoding: str, code: str, status: int

@@ -59,18 +59,17 @@ class Compiler:
         """Compile for ``wire``; besides None, ``absent`` stands for a member that is not there."""
         self._wire = wire
         self._absent = absent
-        self._inputs: dict[tuple[str, str], Parser] = {}
+        self._inputs: dict[OperationShapes, Parser] = {}
         self._made: dict[str, Parser] = {}
 
     def input_of(self, operation: OperationShapes) -> Parser:
         """Return the parser of an operation's input."""
-        key = (operation.service, operation.name)
-        made = self._inputs.get(key)
+        made = self._inputs.get(operation)
         if made is None:
             assert operation.input is not None
             # Shape names are a service's own, so nothing is shared between compilations.
             self._made = {}
-            made = self._inputs[key] = self.compile(operation.input, operation.unchecked)
+            made = self._inputs[operation] = self.compile(operation.input, operation.unchecked)
         return made
 
     def compile(self, shape: Shape, unchecked: frozenset[str] = frozenset(), *, checked: bool = True) -> Parser:

@@ -256,17 +256,16 @@ class XmlWriters:
     """Makes the functions that write a result's shapes as XML."""
 
     def __init__(self) -> None:
-        self._outputs: dict[tuple[str, str], Writer] = {}
+        self._outputs: dict[OperationShapes, Writer] = {}
         self._made: dict[str, Writer] = {}
 
     def output_of(self, operation: OperationShapes) -> Writer:
         """Return the writer of an operation's result."""
-        key = (operation.service, operation.name)
-        made = self._outputs.get(key)
+        made = self._outputs.get(operation)
         if made is None:
             assert operation.output is not None
             self._made = {}
-            made = self._outputs[key] = self.compile(operation.output)
+            made = self._outputs[operation] = self.compile(operation.output)
         return made
 
     def compile(self, shape: Shape) -> Writer:

@@ -134,17 +134,16 @@ class TreeFormatter:
 
     def __init__(self, *, timestamp: Formatter, blob: Formatter, double: Formatter) -> None:
         self._scalars = {"timestamp": timestamp, "blob": blob, "double": double, "float": double}
-        self._outputs: dict[tuple[str, str], Formatter] = {}
+        self._outputs: dict[OperationShapes, Formatter] = {}
         self._made: dict[str, Formatter] = {}
 
     def output_of(self, operation: OperationShapes) -> Formatter:
         """Return the formatter of an operation's result."""
-        key = (operation.service, operation.name)
-        made = self._outputs.get(key)
+        made = self._outputs.get(operation)
         if made is None:
             assert operation.output is not None
             self._made = {}
-            made = self._outputs[key] = self.compile(operation.output)
+            made = self._outputs[operation] = self.compile(operation.output)
         return made
 
     def compile(self, shape: Shape) -> Formatter:
