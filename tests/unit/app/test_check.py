@@ -153,3 +153,7 @@ def test_the_examples_have_no_problem_but_their_key_files_and_bucket(tmp_path: P
         "targets[0].ssh.key_file",
         "targets[0].ssh.known_hosts",
     }, paths
+
+
+def test_the_minimal_example_has_no_problem() -> None:
+    assert check(Path(__file__).parents[3] / "examples" / "wakeless.yaml", {}) == []
