@@ -172,7 +172,7 @@ def build(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> 
         feed=feed,
         conductor=conductor,
         courier=courier,
-        evaluator=EvaluationLoop(monitoring, clock),
+        evaluator=EvaluationLoop(monitoring, clock, telemetry.evaluated),
         upkeep=Upkeep(journal_db, metric_store, attempts, clock),
     )
 

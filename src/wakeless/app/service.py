@@ -81,6 +81,12 @@ class Service:
             self.metrics.alarm_received(alarm)
         self._conductor.correlate()
 
+    async def expose_metrics(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics as they are now, and their content type; raises `StoreUnavailable`."""
+        counts = await self._read(journal.count_by_status)
+        self.metrics.incidents_are({Status(status): count for status, count in counts.items()})
+        return self.metrics.expose(accept)
+
     async def list_incidents(
         self, status: str | None = None, limit: int = 50, before: str | None = None
     ) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from wakeless.core.clock import Clock
@@ -20,9 +21,13 @@ _PRUNE_EVERY = timedelta(hours=1)
 class EvaluationLoop:
     """Runs `Monitoring.run_due` at each due moment until it is cancelled."""
 
-    def __init__(self, monitoring: Monitoring, clock: Clock) -> None:
+    def __init__(
+        self, monitoring: Monitoring, clock: Clock, evaluated: Callable[[int, float], None] = lambda alarms, lag: None
+    ) -> None:
+        """Evaluate the alarms of ``monitoring``; tell ``evaluated`` how many, and how many seconds late the first was."""
         self._monitoring = monitoring
         self._clock = clock
+        self._evaluated = evaluated
 
     async def run(self) -> None:
         """Go on for ever; what goes wrong in one round is logged, and the next one is tried."""
@@ -30,8 +35,10 @@ class EvaluationLoop:
         while True:
             await self._sleep()
             now = self._clock.now()
+            due = self._monitoring.next_due()
             try:
-                await self._monitoring.run_due(now)
+                alarms = await self._monitoring.run_due(now)
+                self._evaluated(alarms, now.timestamp() - due if due is not None and alarms else 0.0)
                 if now >= prune_at:
                     prune_at = now + _PRUNE_EVERY
                     await self._monitoring.prune_history(now)

@@ -2,9 +2,10 @@
 
 The rules:
 
-* Recovered only if the state is OK, and this OK is news: it began after the alarm fired, and after the attempt began;
-  or the source does not say since when, and we saw it after the attempt began. INSUFFICIENT_DATA is not recovery:
-  a stopped machine looks like that.
+* Recovered only if the state is OK, and this OK is news: it began after the alarm fired, both by the source's own
+  clock; or the source does not say since when, and we saw it after the attempt began. INSUFFICIENT_DATA is not
+  recovery: a stopped machine looks like that. An OK from before the attempt counts too (the alarm recovered by itself
+  and its message came late): whoever fixed it, nobody is to be woken for an alarm that is OK.
 * OK must last `VerifyPolicy.steady_for` seconds, counted by our clock from where we first saw it, and an answer at or
   after the end of that time must confirm it. A relapse, even one that we only see by a newer `since`, starts it again.
 * `VerifyPolicy.within` seconds after the attempt ended, one last question is asked. Not OK: still failing. OK but not
@@ -12,10 +13,9 @@ The rules:
   nothing: still failing, because such a source tells of every recovery.
 * An alarm that is gone from its source is unknown at once.
 
-Two clocks are compared. ``since`` is the source's; all else is ours. Against the time the alarm fired (the source's
-clock too) ``since`` must be later without grace. Against the beginning of the attempt (ours) it may be up to
-`CLOCK_SKEW` earlier, so a source whose clock is behind by less is believed. An OK that is older than that is neither
-recovery nor failure: unknown, since running a remediation again on something that may be healthy helps nobody.
+The source's clock and ours are never compared: ``since`` with the time the alarm fired, everything else with ours.
+An OK that is not later than the alarm itself is an echo: unknown, since running a remediation again on something that
+may be healthy helps nobody.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ from datetime import datetime, timedelta
 from wakeless.alarms.alarm import AlarmState
 from wakeless.remediation.plan import VerifyPolicy
 from wakeless.verification.ports import Reading
-
-#: How far a source's clock may be behind ours.
-CLOCK_SKEW = timedelta(seconds=120)
 
 #: How many intervals an OK may stay unconfirmed because the source does not answer any more.
 UNCONFIRMED_INTERVALS = 3
@@ -208,12 +205,12 @@ def _note_ok(standing: Standing, reading: Reading) -> Standing:
 
 
 def _is_news_of_ok(reading: Reading, attempt: Attempted) -> bool:
-    """Say whether it is OK, and this OK began after the alarm fired and after the attempt began."""
+    """Say whether it is OK, and this OK began after the alarm fired."""
     if reading.state is not AlarmState.OK:
         return False
     if reading.since is None:
         return True  # seen after the attempt began, or `note` would not have come here
-    return reading.since > attempt.fired_at and reading.since > attempt.began_at - CLOCK_SKEW
+    return reading.since > attempt.fired_at
 
 
 def _time_is_up(standing: Standing, attempt: Attempted, policy: VerifyPolicy) -> StillFailing | Unknown:
@@ -237,14 +234,9 @@ def _time_is_up(standing: Standing, attempt: Attempted, policy: VerifyPolicy) ->
 
 def _not_news(last: Reading, attempt: Attempted) -> str:
     assert last.since is not None
-    if last.since <= attempt.fired_at:
-        return (
-            f"the source says OK since {_time(last.since)}, which is not later than the alarm itself"
-            f" ({_time(attempt.fired_at)}): it does not know of the alarm, or its answer is old"
-        )
     return (
-        f"the alarm was OK at {_time(last.since)}, before the attempt began ({_time(attempt.began_at)}):"
-        " the clocks differ, or it recovered by itself"
+        f"the source says OK since {_time(last.since)}, which is not later than the alarm itself"
+        f" ({_time(attempt.fired_at)}): it does not know of the alarm, or its answer is old"
     )
 
 

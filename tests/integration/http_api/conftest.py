@@ -120,6 +120,12 @@ class Recorder:
         if self.failure is not None:
             raise self.failure
 
+    async def expose_metrics(self, accept: str) -> tuple[bytes, str]:
+        return self.metrics.expose(accept)
+
+    async def accept(self, alarms: Sequence[Alarm]) -> None:
+        await self.receive(alarms)
+
     async def receive(self, alarms: Sequence[Alarm]) -> Sequence[Received]:
         self._fail()
         known = {alarm.dedup_key for alarm in self.alarms}

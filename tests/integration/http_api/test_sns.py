@@ -27,7 +27,7 @@ async def test_a_signed_alarm_is_taken_in(door: Any, sns: Any, version: str) -> 
     assert answer.status_code == 200
     (received,) = answer.json()["received"]
     assert received["alarm"] == "disk-full-web-1"
-    assert received["incident_id"] == "inc-1"
+    assert received["state"] == "ALARM"
     assert [alarm.name for alarm in door.service.alarms] == ["disk-full-web-1"]
 
 
@@ -195,7 +195,7 @@ async def test_sns_sends_again_what_could_not_be_stored(door: Any, sns: Any, fai
     assert "space" not in answer.text
 
     door.service.failure = None
-    assert (await door.post("/v1/sns", body, **headers)).json()["received"][0]["incident_id"] == "inc-1"
+    assert (await door.post("/v1/sns", body, **headers)).json()["received"][0]["state"] == "ALARM"
 
 
 async def test_a_subscription_is_confirmed_after_it_was_verified(door: Any, sns: Any) -> None:

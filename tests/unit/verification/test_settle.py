@@ -142,11 +142,10 @@ def test_bad_verdict_says_why(
     assert words in verdict.reason
 
 
-def test_an_ok_long_before_the_attempt_is_a_persons_matter() -> None:
+def test_an_ok_from_before_the_attempt_that_is_newer_than_the_alarm_is_recovery() -> None:
     attempt = Attempted(fired_at=at(-3600), began_at=at(-10), ended_at=END)
     verdict = settle(POLICY, attempt, [says(60, OK, -600)], at(60))
-    assert isinstance(verdict, Unknown)
-    assert "before the attempt began" in verdict.reason
+    assert verdict == Recovered(since=at(-600))
 
 
 # -- laws

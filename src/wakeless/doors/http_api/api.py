@@ -143,7 +143,7 @@ class Api:
     async def metrics(self, call: Call) -> Reply:
         """Show all metrics to Prometheus."""
         accept = call.headers.get(b"accept", b"").decode("latin-1")
-        body, content_type = self._service.metrics.expose(accept)
+        body, content_type = await self._service.expose_metrics(accept)
         return Reply(body, 200, content_type.encode())
 
 

@@ -44,6 +44,14 @@ class Facade(Protocol):
         """The embedded alarms."""
         ...
 
+    async def expose_metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics as they are now, and their content type."""
+        ...
+
+    async def accept(self, alarms: Sequence[Alarm]) -> None:
+        """Take alarms in; returns after the commit, before they are correlated."""
+        ...
+
     async def receive(self, alarms: Sequence[Alarm]) -> Sequence[Received]:
         """Take alarms in; returns after the commit."""
         ...

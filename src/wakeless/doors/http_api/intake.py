@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from wakeless.alarms.inbound import Hints, Reading, read_text
@@ -11,7 +10,7 @@ from wakeless.core.clock import Clock
 from wakeless.core.errors import InvalidInput, Refused, Unavailable
 from wakeless.core.problems import Problem
 from wakeless.doors.http_api.asgi import Call, Reply, json_reply
-from wakeless.doors.http_api.facade import Facade, Received
+from wakeless.doors.http_api.facade import Facade
 
 logger = logging.getLogger(__name__)
 
@@ -56,28 +55,32 @@ class Intake:
         foreign = {alarm.source for alarm in reading.alarms} - {only} if only else set()
         if foreign:
             raise _not_here(hints, foreign)
-        received = await self._receive(reading) if reading.alarms else ()
-        document: dict[str, object] = {
-            "received": [
-                {
-                    "alarm": alarm.name,
-                    "state": alarm.state,
-                    "fingerprint": alarm.fingerprint,
-                    "incident_id": result.incident_id,
-                    "duplicate": result.duplicate,
-                }
-                for alarm, result in zip(reading.alarms, received, strict=True)
-            ]
-        }
+        document: dict[str, object] = {"received": await self._receive(reading, correlated=only is None)}
         if reading.ignored:
             document["ignored"] = [asdict(part) for part in reading.ignored]
         if reading.problems:
             document["problems"] = [asdict(problem) for problem in reading.problems]
         return json_reply(document)
 
-    async def _receive(self, reading: Reading) -> Sequence[Received]:
+    async def _receive(self, reading: Reading, *, correlated: bool) -> list[dict[str, object]]:
+        """Return, for each alarm that is now on disk, what the sender wants to know of it.
+
+        A person or a program that sends an alarm by hand is told its incident; for the sources, which do not read the
+        answer, correlating comes after it.
+        """
+        alarms = reading.alarms
+        answers = [{"alarm": alarm.name, "state": alarm.state, "fingerprint": alarm.fingerprint} for alarm in alarms]
+        if not alarms:
+            return []
         try:
-            return await self._service.receive(reading.alarms)
+            if not correlated:
+                await self._service.accept(alarms)
+                return [dict(answer) for answer in answers]
+            received = await self._service.receive(alarms)
+            return [
+                {**answer, "incident_id": one.incident_id, "duplicate": one.duplicate}
+                for answer, one in zip(answers, received, strict=True)
+            ]
         except Refused as error:
             # Whatever the journal has against it: a sender takes 4xx for "delivered" and never sends it again.
             raise NotTakenIn(f"the alarm could not be stored: {error}") from error
