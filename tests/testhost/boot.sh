@@ -26,7 +26,9 @@ need flock util-linux
 WORK=$WORK "$HERE/build.sh"
 for claim in "$CLAIMS"/*; do
     [ -e "$claim/owner" ] || continue
-    read -r owner name work <"$claim/owner" || continue
+    read -r owner space name work <"$claim/owner" || continue
+    # An owner in another process namespace cannot be seen from here: that is no reason to end its host.
+    [ "$space" = "$(readlink /proc/self/ns/pid)" ] || continue
     [ "$name" = "$NAME" ] || alive "$owner" || { say "tearing down $name, its owner is gone"; WORK=$work "$HERE/teardown.sh" "$name" >&2; }
 done
 
@@ -41,7 +43,7 @@ if [ ! -s "$RUN/number" ]; then
 fi
 NUMBER=$(cat "$RUN/number")
 mkdir -p "$CLAIMS/$NUMBER"
-echo "${OWNER:-1} $NAME $WORK" >"$CLAIMS/$NUMBER/owner"
+echo "${OWNER:-1} $(readlink /proc/self/ns/pid) $NAME $WORK" >"$CLAIMS/$NUMBER/owner"
 ADDRESS=198.18.$NUMBER.2
 if alive "$(cat "$RUN/pid" 2>/dev/null)"; then
     echo "$ADDRESS"

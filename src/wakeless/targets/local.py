@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from wakeless.execution.ports import Command, CommandStatus, Observation, Platform, TargetRefused
 from wakeless.targets.posix import PATH, PIPES, Facts, RunFile, check_attempt_id, interpret, run_folder, runner_text
-from wakeless.targets.processes import birth, boot_id, is_alive, kill_group
+from wakeless.targets.processes import boot_id, is_alive, kill_group
 from wakeless.targets.settings import LocalSettings
 
 T = TypeVar("T")
@@ -183,7 +183,7 @@ class LocalTarget:
         runner_alive = script_alive = False
         if same_boot and taken:
             runner_alive = _runner_alive(run)
-            script_alive = not runner_alive and _script_alive(run)
+            script_alive = not runner_alive and _living_script(run) is not None
         # After the processes: who was found dead has written its result before.
         result = _result(run)
         if script_alive and not result:
@@ -218,8 +218,8 @@ class LocalTarget:
                 os.close(control)
         if not _exists(run, f"boot-{boot_id()}") or _result(run) or _runner_alive(run):
             return
-        if _script_alive(run):
-            kill_group(int(_words(run, "leader", 1)[0]))
+        if (leader := _living_script(run)) is not None:
+            kill_group(leader)
 
     def _remove(self, attempt_id: str) -> None:
         os.makedirs(self._mark(attempt_id), mode=0o700, exist_ok=True)
@@ -322,16 +322,17 @@ def _runner_alive(run: str) -> bool:
     for _ in range(100):
         pid, _, born = _words(run, "runner.id", 3)
         if pid:
-            return is_alive(int(pid), born)
+            return pid.isdecimal() and is_alive(int(pid), born)
         if not _exists(run, "taken"):
             return False
         time.sleep(0.01)
     return False
 
 
-def _script_alive(run: str) -> bool:
+def _living_script(run: str) -> int | None:
+    """Return the process number of the script's leader, if it is the very process that was written down and lives."""
     pid, born = _words(run, "leader", 2)
-    return bool(pid) and is_alive(int(pid), born)
+    return int(pid) if pid.isdecimal() and int(pid) > 1 and is_alive(int(pid), born) else None
 
 
 def _keep_limit(run: str) -> None:
@@ -342,9 +343,8 @@ def _keep_limit(run: str) -> None:
             over = time.time() > float(started) + float(file.read().split("\n")[2])
     except (OSError, ValueError, IndexError):
         return
-    pid, born = _words(run, "leader", 2)
-    if over and birth(int(pid)) == born:
-        kill_group(int(pid))
+    if over and (leader := _living_script(run)) is not None:
+        kill_group(leader)
 
 
 def _result(run: str) -> Sequence[str]:

@@ -40,7 +40,12 @@ def is_alive(pid: int, born: str) -> bool:
 
 
 def kill_group(leader: int) -> None:
-    """Kill the process group of ``leader``, or what is left of it; harmless if it is gone."""
+    """Kill the process group of ``leader``, or what is left of it; harmless if it is gone.
+
+    Raises `ValueError` for a number that means more than one group: 1 would be everybody, 0 ourselves.
+    """
+    if leader <= 1 or leader == os.getpgrp():
+        raise ValueError(f"not a process group of ours to kill: {leader}")
     for kill in (os.killpg, os.kill):
         try:
             kill(leader, signal.SIGKILL)

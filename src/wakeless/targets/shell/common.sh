@@ -48,4 +48,10 @@ find_own() {
 
 # kill_group SIGNAL: to the group of $leader or, while it is about to make its group, to itself.
 # This spelling is the one that all shells take: dash wants `--` behind `-s`, busybox has no `--`.
-kill_group() { kill "-$1" "-$leader" 2>/dev/null || kill "-$1" "$leader" 2>/dev/null; }
+# A number that came from a file must not become `kill -TERM -1`, which is everybody, or 0, which is ourselves.
+kill_group() {
+    case $leader in
+    '' | *[!0-9]* | 0* | 1) return 1 ;;
+    esac
+    kill "-$1" "-$leader" 2>/dev/null || kill "-$1" "$leader" 2>/dev/null
+}

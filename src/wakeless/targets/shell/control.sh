@@ -51,7 +51,7 @@ find_alive() {
         [ -z "$born" ] || [ "$born" != "$then_born" ] || runner=yes
     fi
     IFS=' ' read -r leader then_born <"$run/leader"
-    if [ -n "$leader" ]; then
+    if [ -n "$leader" ] && [ "$leader" != 1 ]; then
         find_born "$leader"
         [ -z "$born" ] || [ "$born" != "$then_born" ] || script=yes
     fi

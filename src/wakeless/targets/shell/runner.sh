@@ -87,11 +87,15 @@ watch() {
     cancel) reason=2 ;;
     *) exit 0 ;;
     esac
-    leader=
-    until [ -n "$leader" ]; do
-        IFS=' ' read -r leader rest <leader
+    leader= tries=0
+    until [ -n "$leader" ] || [ "$tries" -ge 100 ]; do
+        IFS=' ' read -r leader then_born <leader
+        tries=$((tries + 1))
         [ -n "$leader" ] || nap 0.1
     done
+    # Only the very process that was written down, never one that has its number now.
+    find_born "${leader:-none}"
+    [ -n "$born" ] && [ "$born" = "$then_born" ] || exit "$reason"
     kill_group TERM
     ticks=$grace
     while group_lives; do
