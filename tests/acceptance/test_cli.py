@@ -379,6 +379,20 @@ def test_what_run_cannot_do_is_said(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_a_target_that_cannot_be_reached_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "remediations").mkdir()
+    (tmp_path / "wakeless.yaml").write_text(
+        f"targets:\n  - name: gone\n    ssh: {{host: 127.0.0.1, port: {free_port()}, known_hosts: wakeless.yaml}}\n"
+    )
+    (tmp_path / "it.sh").write_text("#!/bin/sh\n")
+    done = run("run", "it.sh", "-t", "gone", folder=tmp_path)
+    assert done.returncode == 125
+    assert "target gone: " in done.stderr
+    assert "Nothing was run." in done.stderr
+    reached = run("check", "--reach", folder=tmp_path)
+    assert (reached.returncode, "target gone: " in reached.stdout) == (1, True)
+
+
 def test_bad_settings_are_told_with_their_places_by_every_command_that_reads_them(tmp_path: Path) -> None:
     (tmp_path / "wakeless.yaml").write_text("log:\n  levle: debug\n")
     (tmp_path / "it.sh").write_text("")

@@ -14,8 +14,8 @@ from wakeless.core.errors import WakelessError
 from wakeless.core.problems import Problem
 from wakeless.doors.cli.exits import Exit, problem_as_json
 from wakeless.doors.cli.show import clean, console, print_json
-from wakeless.execution.ports import Target
 from wakeless.targets.build import build_target
+from wakeless.targets.settings import TargetSettings
 
 
 def check(config: Path | None, *, reach: bool, as_json: bool) -> Exit:
@@ -41,16 +41,18 @@ def _sum_up(config: Path | None, problems: int) -> Text:
 
 
 async def _reach(settings: Settings) -> list[Problem]:
-    targets = [build_target(connection) for connection in settings.connections()]
-    found = await asyncio.gather(*(_try(target) for target in targets))
-    for target in targets:
-        await target.close()
+    found = await asyncio.gather(*(_try(connection) for connection in settings.connections()))
     return [problem for problem in found if problem is not None]
 
 
-async def _try(target: Target) -> Problem | None:
+async def _try(connection: TargetSettings) -> Problem | None:
+    """Connect and do nothing; return what is wrong."""
     try:
-        await target.check()
-    except WakelessError as error:
-        return Problem(f"target {target.name}", 0, 0, "", str(error))
+        target = build_target(connection)
+        try:
+            await target.check()
+        finally:
+            await target.close()
+    except (WakelessError, ValueError) as error:
+        return Problem(f"target {connection.name}", 0, 0, "", str(error))
     return None

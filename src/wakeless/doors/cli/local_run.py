@@ -80,7 +80,10 @@ def _target(settings: Settings, name: str) -> Target:
             code="unknown_target",
             hint=f"They have: {', '.join(known)}.",
         )
-    return build_target(known[name])
+    try:
+        return build_target(known[name])
+    except ValueError as error:
+        raise CommandFailed(f"target {name}: {error}", Exit.USAGE, code="invalid_target") from error
 
 
 class _Terminal:
@@ -114,6 +117,7 @@ async def _run(job: Job, script: bytes, target: Target, as_json: bool) -> int:
     async def content() -> bytes:
         return script
 
+    await _connect(target)
     clock = SystemClock()
     runner = AttemptRunner(job, target, content, _Terminal(as_json=as_json), clock)
     task = asyncio.create_task(runner.run())
@@ -127,6 +131,16 @@ async def _run(job: Job, script: bytes, target: Target, as_json: bool) -> int:
     finally:
         await target.close()
     return _report(job, target, outcome, (clock.now() - job.began_at).total_seconds(), as_json)
+
+
+async def _connect(target: Target) -> None:
+    """Fail at once when the target cannot be had: a person waits, and can try again."""
+    try:
+        await target.check()
+    except WakelessError as error:
+        await target.close()
+        message = f"target {target.name}: {error}"
+        raise CommandFailed(message, Exit.NOT_RUN, code=error.code, hint="Nothing was run.") from error
 
 
 def _cancel_on_signals(runner: AttemptRunner, task: asyncio.Task[Outcome]) -> None:
