@@ -25,6 +25,7 @@ class Feed:
         self._seq = db.read(journal.timeline_last)
         self._kicked = asyncio.Event()
         self._news = asyncio.Condition()
+        self._ended = False
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -53,16 +54,22 @@ class Feed:
                 except TimeoutError:
                     continue
 
+    async def end_streams(self) -> None:
+        """End every stream: the server is about to stop, and they would hold it up."""
+        async with self._news:
+            self._ended = True
+            self._news.notify_all()
+
     async def events(self, after: int) -> AsyncIterator[dict[str, Any]]:
-        """Yield entries with a sequence number above ``after``, those to come included."""
-        while True:
+        """Yield entries with a sequence number above ``after``, those to come included, until `end_streams`."""
+        while not self._ended:
             entries = self._page(after)
             for entry in entries:
                 yield entry
             after = entries[-1]["seq"] if entries else after
             if len(entries) < PAGE:
                 async with self._news:
-                    while self._seq <= after:
+                    while self._seq <= after and not self._ended:
                         await self._news.wait()
 
     def _page(self, after: int) -> list[dict[str, Any]]:

@@ -175,6 +175,10 @@ class Service:
         """
         return self._feed.events(self._db.read(journal.timeline_last) if after is None else after)
 
+    async def end_streams(self) -> None:
+        """End every stream of events: the server is about to stop."""
+        await self._feed.end_streams()
+
     def health(self) -> dict[str, Any]:
         """Say that the process lives."""
         return {"status": "ok", "seconds_up": round((self._clock.now() - self._started_at).total_seconds(), 1)}

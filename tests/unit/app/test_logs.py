@@ -121,7 +121,7 @@ def test_an_alarms_name_cannot_forge_a_record(format_: Any) -> None:
     stream = io.StringIO()
     logs.configure(format_, stream=stream)
     evil = "x\n2026 info forged\r\x1b[2J\u2028\x85\ud800"
-    # Handed to our handler alone: what the test runner keeps of a record must be text that it can send between processes.
+    # Handed to our handler alone: what the test runner keeps of a record, it must be able to send between processes.
     (ours,) = (handler for handler in logging.getLogger().handlers if getattr(handler, "wakeless", False))
     extra = {"action": "alarm_received", "name_": evil}
     ours.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 1, "Alarm %s", (evil,), None, extra=extra))
