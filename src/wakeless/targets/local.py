@@ -171,8 +171,13 @@ class LocalTarget:
         if not os.path.exists(path):
             os.makedirs(self._root, mode=0o700, exist_ok=True)
             new = f"{path}-{os.getpid()}-{threading.get_ident()}"
-            _write(new, runner_text(), 0o600)
-            os.replace(new, path)
+            try:
+                _write(new, runner_text(), 0o600)
+                os.replace(new, path)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.unlink(new)
+                raise
         return path
 
     def _look(self, attempt_id: str, stdout_from: int, stderr_from: int, limit: int) -> Facts | None:

@@ -91,6 +91,8 @@ def run_folder(command: Command, output_cap: int) -> Sequence[RunFile]:
         RunFile(path="runner.id", content=_BLANK),
         RunFile(path="leader", content=_BLANK),
         RunFile(path="started", content=_BLANK),
+        RunFile(path="stdout.lost", content=_BLANK),
+        RunFile(path="stderr.lost", content=_BLANK),
         RunFile(path="result.new", content=_BLANK_RESULT),
     ]
 
@@ -225,7 +227,9 @@ def _verdict(facts: Facts) -> tuple[CommandStatus, int | None, float | None, tup
     if facts.result:
         try:
             name, code, ended, lost, detail = facts.result
-            out, err = lost.split()
+            out, err, *broken = lost.split()
+            if broken:
+                detail = "; ".join(part for part in (detail, "its output could not be kept whole: disk full?") if part)
             return CommandStatus(name), int(code) if code else None, _number(ended), (int(out), int(err)), detail
         except ValueError:
             return CommandStatus.LOST, None, None, nothing, "its result cannot be read"

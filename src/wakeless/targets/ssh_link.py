@@ -38,8 +38,7 @@ class SshLink:
         `TargetUnreachable`, `HostKeyChanged` or `TargetRefused` when it never was.
         """
         async with self._channels:
-            connection = await self._connection()
-            process = await self._process(connection, command)
+            connection, process = await self._open(command)
             try:
                 async with asyncio.timeout(within):
                     out, err = await process.communicate(stdin)
@@ -65,6 +64,17 @@ class SshLink:
             with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
                 async with asyncio.timeout(2.0):
                     await connection.wait_closed()
+
+    async def _open(self, command: str) -> tuple[asyncssh.SSHClientConnection, asyncssh.SSHClientProcess[bytes]]:
+        while True:
+            reused = bool(self._connections)
+            connection = await self._connection()
+            try:
+                return connection, await self._process(connection, command)
+            except TargetUnreachable:
+                # One that was lost while nobody used it: nothing was handed over yet, so a new one may be tried.
+                if not reused:
+                    raise
 
     async def _connection(self) -> asyncssh.SSHClientConnection:
         async with self._opening:

@@ -67,6 +67,10 @@ async def _open(
                 raise TargetUnreachable(f"{address_of(hop)}: no common SSH algorithms: {error.reason}") from error
             # It has no key of that kind to show.
             untrusted = error
+        except TargetUnreachable:
+            # The same, said by hanging up.
+            if not kind:
+                raise
     raise HostKeyChanged(keys.complaint()) from untrusted
 
 

@@ -38,20 +38,19 @@ finish() {
 keep() {
     trap '' HUP INT TERM
     printf 'open\n' >&9
-    size=0
+    size=0 whole=
     while [ "$size" -lt "$cap" ]; do
         last=$size
         room=$((cap - size))
         if [ "$room" -ge 65536 ]; then
-            dd bs=65536 count=$((room / 65536)) >>"$1"
+            dd bs=65536 count=$((room / 65536)) >>"$1" || whole=no
         else
-            dd bs="$room" count=1 >>"$1"
+            dd bs="$room" count=1 >>"$1" || whole=no
         fi
         size=$(($(wc -c <"$1" || printf 0)))
         [ "$size" -gt "$last" ] || break
     done
-    surplus=$(($(wc -c)))
-    [ "$surplus" -eq 0 ] || printf '%s\n' "$surplus" >"$1.lost"
+    printf '%s %s\n' "$(($(wc -c)))" "$whole" 1<>"$1.lost"
     printf '%s\n' "$1" >&9
 }
 
@@ -238,10 +237,9 @@ while [ "$rest" -gt 0 ] && IFS= read -r word <&9; do
     esac
 done
 kill "$!"
-out=0 err=0
-[ ! -e stdout.lost ] || IFS= read -r out <stdout.lost
-[ ! -e stderr.lost ] || IFS= read -r err <stderr.lost
-lost="$out $err"
+IFS=' ' read -r out whole_out <stdout.lost
+IFS=' ' read -r err whole_err <stderr.lost
+lost="${out:-0} ${err:-0} $whole_out$whole_err"
 
 case $reason in
 1) finish timed_out "$code" '' ;;
