@@ -23,6 +23,7 @@ from wakeless.core.errors import Refused, Unavailable
 from wakeless.core.secret import Secret
 from wakeless.doors.aws_api.dispatch import AwsApi, is_aws_request
 from wakeless.doors.aws_api.sigv4 import AcceptUnsigned, Caller, Credential, RequireSignature, Verifier, known_keys
+from wakeless.doors.bounded_http import BoundedHttp
 from wakeless.doors.http_api.auth import Account, Permission, is_loopback
 from wakeless.doors.http_api.config import HttpConfig
 from wakeless.doors.http_api.routes import create_routes
@@ -99,7 +100,8 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
             log_config=None,
             access_log=False,
             lifespan="off",
-            http="httptools",
+            http=BoundedHttp,
+            ws="none",
             server_header=False,
             timeout_graceful_shutdown=GRACE,
             backlog=BACKLOG,
@@ -119,6 +121,7 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
         stopping = asyncio.create_task(stop.wait())
         ends: set[asyncio.Future[Any]] = {serving, stopping, parts.failed}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        await parts.service.end_streams()
         server.should_exit = True
         await serving
         stopping.cancel()
