@@ -97,6 +97,7 @@ class AttemptDesk:
         self._scripts = scripts
         self._targets = targets
         self._output = output
+        self._born_at = clock.now()
         self._turns = asyncio.Semaphore(CONCURRENT)
         self._running: dict[str, AttemptRunner] = {}
         self._cancelled: set[str] = set()
@@ -132,6 +133,7 @@ class AttemptDesk:
             files={"alarm.json": alarm_file(run.incident.alarm)},
             timeout=plan.policy.timeout,
             was_started=was_started,
+            is_resumed=attempt.began_at < self._born_at,
         )
         runner = AttemptRunner(job, target, lambda: self._scripts.read(plan.script), self, self._clock)
         self._progress[attempt.id] = _Progress(run.incident.id)

@@ -16,7 +16,15 @@ from typing import Protocol
 from wakeless.core.clock import Clock
 from wakeless.core.errors import Refused, Unavailable, WakelessError
 from wakeless.execution.outcome import Outcome, Result, outcome_of
-from wakeless.execution.ports import Command, CommandStatus, Language, Observation, Target, TargetUnreachable
+from wakeless.execution.ports import (
+    Command,
+    CommandStatus,
+    Language,
+    Observation,
+    StartUnconfirmed,
+    Target,
+    TargetUnreachable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +54,8 @@ class Job:
     timeout: float = 300.0
     #: Whether the journal knows that the target had it: then an absent run folder means an unknown outcome.
     was_started: bool = False
+    #: Whether a former process may have handed it to the target: then a target that does not answer proves nothing.
+    is_resumed: bool = False
 
 
 class AttemptLog(Protocol):
@@ -90,6 +100,10 @@ class AttemptRunner:
         except TargetUnreachable as error:
             if self._job.was_started:
                 return Outcome(result=Result.UNKNOWN, detail=f"it began, and the target does not answer: {error}")
+            if self._job.is_resumed or isinstance(error, StartUnconfirmed):
+                return Outcome(
+                    result=Result.UNKNOWN, detail=f"it may have begun, and the target does not answer: {error}"
+                )
             return Outcome(result=Result.UNREACHABLE, detail=str(error))
         except WakelessError as error:
             return Outcome(result=Result.NOT_STARTED, detail=str(error))
