@@ -68,14 +68,15 @@ def serve(settings: Settings) -> None:
 
 def check_protected(settings: Settings) -> None:
     """Raise `Unprotected` when others could reach the server and would not be asked who they are."""
-    if is_loopback(settings.listen.host):
-        return
-    has_principal = any(one.token is not None for one in settings.principals)
-    if not has_principal:
+    if not is_loopback(settings.listen.host) and not _has_principals(settings):
         raise Unprotected(
             f"{settings.listen} can be reached from other machines: give `principals` with tokens in wakeless.yaml, "
             "or listen on 127.0.0.1"
         )
+
+
+def _has_principals(settings: Settings) -> bool:
+    return any(one.token is not None for one in settings.principals)
 
 
 def create_app(settings: Settings, parts: Running) -> ASGIApp:
@@ -152,9 +153,9 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _verifier(settings: Settings) -> Verifier:
     if not settings.access_keys:
-        if is_loopback(settings.listen.host):
+        if is_loopback(settings.listen.host) and not _has_principals(settings):
             return AcceptUnsigned(account=settings.account)
-        # Nobody has a key, so nobody comes in by this door.
+        # Nobody has a key, so nobody comes in by this door: where the other asks who it is, this one is not left open.
         return RequireSignature(known_keys(()))
     return RequireSignature(
         known_keys(

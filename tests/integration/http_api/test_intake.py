@@ -240,6 +240,8 @@ async def test_beyond_loopback_nobody_is_let_in_without_a_token(open_door: Any, 
         ({"origin": "null"}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
+        ({"x-forwarded-for": "203.0.113.7"}, 403),
+        ({"forwarded": "for=203.0.113.7"}, 403),
     ],
 )
 async def test_a_foreign_web_page_cannot_use_the_browser_of_whoever_runs_this(

@@ -185,6 +185,34 @@ async def test_only_topics_on_the_list_are_listened_to(
         assert sns.asked == []  # nothing is fetched for strangers
 
 
+@pytest.mark.parametrize(
+    ("extra", "status"),
+    [
+        ({}, 200),
+        ({"origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"host": "evil.example"}, 403),
+        ({"x-forwarded-for": "203.0.113.7"}, 403),
+    ],
+)
+async def test_a_signature_alone_opens_no_loopback_without_topics_to_pages_and_proxies(
+    open_door: Any, sns: Any, extra: dict[str, str], status: int
+) -> None:
+    body, headers = sns.sign(ALARM)
+    async with open_door() as door:
+        assert (await door.post("/v1/sns", body, **headers, **extra)).status_code == status
+    async with open_door(sns_topics=(TOPIC,)) as door:
+        assert (await door.post("/v1/sns", body, **headers, **extra)).status_code == 200
+
+
+async def test_with_principals_and_without_topics_a_message_needs_a_token(open_door: Any, sns: Any) -> None:
+    body, headers = sns.sign(ALARM)
+    async with open_door(accounts=ACCOUNTS) as door:
+        assert (await door.post("/v1/sns", body, **headers)).status_code == 401
+        assert (await door.post("/v1/sns", body, **headers, authorization="Bearer viewer-token")).status_code == 403
+        assert (await door.post("/v1/sns", body, **headers, authorization="Bearer topic-token")).status_code == 200
+
+
 @pytest.mark.parametrize("failure", [Unavailable("disk full"), Refused("locked"), OSError(28, "No space left")])
 async def test_sns_sends_again_what_could_not_be_stored(door: Any, sns: Any, failure: Exception) -> None:
     body, headers = sns.sign(ALARM)

@@ -24,6 +24,8 @@ MAX_SKEW = timedelta(minutes=5)
 #: A presigned request lives for a week at most.
 MAX_EXPIRES_SECONDS = 604_800
 
+#: What a reverse proxy adds: the request is somebody else's, though it comes from this machine.
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 _UNRESERVED = "-_.~"
 _TERMINATOR = "aws4_request"
 _DATE_SHAPE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -114,6 +116,8 @@ class AcceptUnsigned:
 
     def authenticate(self, request: WireRequest, *, services: Collection[str], now: datetime) -> Caller:
         """Return the local user; a signature is neither asked for nor checked."""
+        if any(request.header(name) is not None for name in FORWARDED):
+            raise AwsError("AccessDenied", "Unsigned requests are accepted from this machine, not through a proxy.")
         from_browser = request.header("origin") is not None or request.header("sec-fetch-site") is not None
         if from_browser or request.method != "POST":
             raise AwsError("AccessDenied", "Unsigned requests are accepted from programs only, not from a browser.")

@@ -176,10 +176,14 @@ def _digest(token: bytes) -> bytes:
 #: Host headers that were seen to be loopback: parsing one costs more than all the rest of letting `local` in.
 _KNOWN_HOSTS: set[bytes] = {b"localhost", b"127.0.0.1", b"[::1]"}
 _MAX_KNOWN_HOSTS = 256
+#: What a reverse proxy adds: the request is somebody else's, though it comes from this machine.
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 
 
 def _check_local(headers: Headers, method: str) -> None:
     """Refuse what a web page from elsewhere makes a browser send: cross-site requests and rebound names."""
+    if not _FORWARDED.isdisjoint(headers):
+        raise Forbidden("this server trusts its own machine only and was asked through a proxy; configure a token")
     host = headers.get(b"host", b"")
     if host and host not in _KNOWN_HOSTS:
         if not is_loopback(_host_of(b"//" + host)):

@@ -351,8 +351,8 @@ def test_policies_say_who_calls() -> None:
     assert claimed_scope(request) == ("eu-west-1", "monitoring")
 
 
-@pytest.mark.parametrize("header", ["origin", "sec-fetch-site"])
-def test_unsigned_request_of_a_browser_is_refused(header: str) -> None:
+@pytest.mark.parametrize("header", ["origin", "sec-fetch-site", "x-forwarded-for", "forwarded", "x-real-ip"])
+def test_unsigned_request_of_a_browser_or_through_a_proxy_is_refused(header: str) -> None:
     request = WireRequest(method="POST", raw_path=b"/", query_string=b"", headers=[(header.encode(), b"x")], body=b"")
     with pytest.raises(AwsError) as refused:
         AcceptUnsigned().authenticate(request, services=(), now=datetime(2026, 1, 1, tzinfo=UTC))
