@@ -57,7 +57,7 @@ mkdir -p "$RUN"/{upper,scratch,root}
     [ -s "$WORK/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C testhost -f "$WORK/id_ed25519"
 ) 9>"$WORK/key.lock"
 mountpoint -q "$root" ||
-    mount -t overlay "overlay-$NAME" -o "lowerdir=$WORK/base,upperdir=$RUN/upper,workdir=$RUN/scratch" "$root" ||
+    mount -t overlay "overlay-$NAME" -o "lowerdir=$BASE,upperdir=$RUN/upper,workdir=$RUN/scratch" "$root" ||
     die "overlay cannot be mounted on $root: is $WORK itself on an overlay? Set WORK to another file system"
 if [ ! -e "$root/etc/.provisioned" ]; then
     : >"$root/etc/machine-id"

@@ -8,6 +8,9 @@ CLAIMS=/run/wakeless-testhost
 CGROUP=/sys/fs/cgroup/unified
 [ -d "$CGROUP" ] || CGROUP=/sys/fs/cgroup
 
+# Another list of packages makes another base.
+BASE=$WORK/base-$(sha256sum "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/build.sh" | cut -c1-12)
+
 die() {
     printf 'testhost: %s\n' "$*" >&2
     exit 1

@@ -41,6 +41,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INTERPRETERS = {Language.SHELL: "sh", Language.PYTHON: "python3", Language.POWERSHELL: "pwsh powershell"}
 # Longest time limit that every `sleep` takes: 100 years.
 _LONGEST = 100 * 365 * 86400.0
+# Characters in values from which on it is tried first whether the target's kernel takes them (Linux: 128 KiB a value).
+_LARGE_VALUE = 16384
 _BLANK = b" " * 127 + b"\n"
 _BLANK_RESULT = b" " * 1023 + b"\n"
 
@@ -138,7 +140,7 @@ def _extra(name: str, content: bytes, script: str) -> RunFile:
 
 def _settings(command: Command, script: str, output_cap: int) -> bytes:
     """Return one value a line, in the order in which the runner reads them."""
-    timeout, grace = command.timeout, command.grace
+    timeout, grace, values = command.timeout, command.grace, command.environment.values()
     if not (math.isfinite(timeout) and 0 < timeout <= _LONGEST):
         raise InvalidInput(f"not a time limit: {timeout!r} s")
     if not (math.isfinite(grace) and 0 <= grace <= _LONGEST):
@@ -150,6 +152,7 @@ def _settings(command: Command, script: str, output_cap: int) -> bytes:
         str(math.ceil(grace * 10)),  # the runner counts tenths of a second
         str(output_cap),
         *_interpreter(command),
+        "yes" if sum(map(len, values)) > _LARGE_VALUE else "no",
     ]
     return "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
 

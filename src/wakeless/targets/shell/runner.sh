@@ -121,6 +121,7 @@ cd "${folder:-.}" || answer 'failed the run folder cannot be entered'
     IFS= read -r argument
     IFS= read -r program
     IFS= read -r missing
+    IFS= read -r probe
 } <settings || answer 'failed the run folder cannot be read'
 
 find_boot
@@ -177,6 +178,8 @@ setsid) set -- "$(command -v setsid)" "$@" ;;
 perl) set -- "$(command -v perl)" -e 'setpgrp(0, 0); exec {$ARGV[0]} @ARGV or exit 127' "$@" ;;
 esac
 
+set -- "$probe" "$@"
+
 printf 'begun\n'
 exec >/dev/null
 
@@ -203,14 +206,18 @@ exec 6<>stdout.pipe 7<>stderr.pipe
     find_born "$self"
     printf '%s %s\n' "$self" "$born" 1<>leader
     cd work || exit 127
-    # Runs only when the interpreter could not be executed: otherwise exec leaves nothing of this shell.
-    trap ': >../unexecuted' EXIT
     exec 6>&- 7>&- 8>&- 9>&-
     unset OLDPWD
     . ../environment
     WAKELESS_RUN_DIR=$PWD
     export WAKELESS_RUN_DIR
     umask 022
+    # More than a kernel takes is found out by trying: some shells leave no trace of an exec that failed.
+    [ "$1" = no ] || /bin/sh -c : || {
+        : >../unexecuted
+        exit 126
+    }
+    shift
     exec "$@"
 ) >stdout.pipe 2>stderr.pipe
 code=$?
@@ -223,9 +230,10 @@ reason=$?
 # The rest of the output: until both ends are closed, or, with a daemon left behind that holds them, for a second.
 remind() {
     (
+        exec 6>&- 7>&-
         sleep 1
         printf 'late\n' >&9
-    ) 6>&- 7>&- &
+    ) &
 }
 remind
 open=0 rest=2 late=0
