@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class OutputFiles:
             if data:
                 path = self.path(attempt_id, stream)
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with path.open("ab") as file:
+                with open(path, "ab", opener=_private) as file:
                     file.write(data)
 
     def read(self, attempt_id: str, stream: str, offset: int, limit: int) -> bytes:
@@ -72,6 +73,11 @@ class OutputFiles:
         out, err = self.sizes(attempt_id)
         stream, size = ("stderr", err) if err else ("stdout", out)
         return self.read(attempt_id, stream, max(size - limit, 0), limit).decode("utf-8", "replace")
+
+
+def _private(path: str, flags: int) -> int:
+    # Outputs may hold anything: nobody but us reads them, whatever the umask says.
+    return os.open(path, flags, 0o600)
 
 
 @dataclass(slots=True)

@@ -93,8 +93,13 @@ class Database:
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error.strerror or error}") from error
         try:
+            # SQLite would make it as open as the umask says; its companions (-wal, -shm) get the mode of the file.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._writer = self._connect()
             _migrate(self._writer, schema, path)
+        except OSError as error:
+            os.close(self._lock_fd)
+            raise StoreUnavailable(f"{path}: {error.strerror or error}") from error
         except sqlite3.Error as error:
             os.close(self._lock_fd)
             raise _translate(error, path) from error

@@ -31,6 +31,28 @@ async def test_a_write_is_read_by_others_once_awaited(db: Database) -> None:
     assert db.read(count) == 1
 
 
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+async def test_nobody_else_may_read_the_file_or_its_companions(open_umask: None, tmp_path: Path) -> None:
+    database = Database(tmp_path / "b.db", schema=SCHEMA)
+    await database.write(lambda c: c.execute("INSERT INTO t VALUES (1, 'a')"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    database.close()
+    assert modes == dict.fromkeys(("b.db", "b.db-wal", "b.db-shm", "b.db.lock"), 0o600)
+
+
+def test_a_folder_in_the_files_place_is_said_and_lets_go_of_the_lock(tmp_path: Path) -> None:
+    (tmp_path / "c.db").mkdir()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            Database(tmp_path / "c.db", schema=SCHEMA)
+
+
 async def test_a_failing_unit_loses_only_itself(db: Database) -> None:
     def insert(k: int) -> None:
         def fn(c: sqlite3.Connection) -> None:
