@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.acceptance.wakeless_server import WakelessServer
 
-#: Starts a server: settings (YAML that ends with a ``rules:`` list), scripts by key, environment, data folder.
+#: Starts a server: settings (YAML that ends with a ``rules:`` list), scripts by key, environment, data folder, token.
 StartsServer = Callable[..., WakelessServer]
 
 
@@ -22,9 +22,10 @@ def wakeless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts
         scripts: Mapping[str, str | bytes] | None = None,
         environment: Mapping[str, str] | None = None,
         data: Path | None = None,
+        token: str = "",
     ) -> WakelessServer:
         folder = tmp_path_factory.mktemp("wakeless")
-        server = WakelessServer(folder, settings, scripts or {}, environment or {}, data)
+        server = WakelessServer(folder, settings, scripts or {}, environment or {}, data, token)
         servers.append(server)
         server.start()
         return server

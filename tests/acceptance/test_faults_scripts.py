@@ -201,6 +201,12 @@ def test_a_script_that_hangs_is_killed_with_all_its_children_when_its_time_is_ov
     until(lambda: not server.leftovers(str(attempt_of(server, ended["id"])["id"])), 5)
 
 
+def test_quick_scripts_leave_no_process_behind(server: WakelessServer) -> None:
+    incidents = [server.fire(f"quick {number}", "Faults", "plain") for number in range(40)]
+    attempts = [server.wait(incident, "verifying")["attempts"][0]["id"] for incident in incidents]
+    until(lambda: not [pid for attempt in attempts for pid in server.leftovers(attempt)], 5)
+
+
 def test_a_script_goes_on_while_the_server_is_killed_and_is_found_again(server: WakelessServer, tmp_path: Path) -> None:
     go = tmp_path / "go"
     incident = server.fire("survives", "Faults", "slow", {"Go": str(go)})

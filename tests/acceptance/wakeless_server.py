@@ -96,6 +96,7 @@ class WakelessServer:
         scripts: Mapping[str, str | bytes],
         environment: Mapping[str, str],
         data: Path | None = None,
+        token: str = "",
     ) -> None:
         self.folder = folder
         self.store = folder / "remediations"
@@ -113,7 +114,8 @@ class WakelessServer:
         head = f"listen: 127.0.0.1:{self.port}\ndata_dir: {self.data}\n"
         (folder / "wakeless.yaml").write_text(head + settings + RULE.format(marks=self.marks))
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=15)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=15, headers=headers)
 
     # --- its life ---
 

@@ -69,11 +69,12 @@ watch() {
     esac
     (
         stop= sleeper=
-        trap 'stop=yes; [ -z "$sleeper" ] || kill "$sleeper"' TERM
+        # KILL: a sleeper that has not yet become `sleep` would take TERM for us and swallow it.
+        trap 'stop=yes; [ -z "$sleeper" ] || kill -9 "$sleeper"' TERM
         sleep "$limit" &
         sleeper=$!
         # Told to stop before it knew whom to wake: then here, otherwise in the trap.
-        [ -z "$stop" ] || kill "$sleeper"
+        [ -z "$stop" ] || kill -9 "$sleeper"
         wait "$sleeper"
         [ -n "$stop" ] || printf 'limit\n' >&8
     ) &
