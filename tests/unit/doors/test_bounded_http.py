@@ -25,15 +25,21 @@ async def say_how_much(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Connection]:
+async def connected(kind: type[BoundedHttp] = BoundedHttp) -> AsyncIterator[Connection]:
+    async with listening(kind) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield reader, writer
+        writer.close()
+
+
+@asynccontextmanager
+async def listening(kind: type[BoundedHttp]) -> AsyncIterator[int]:
     config = uvicorn.Config(say_how_much, http=BoundedHttp, ws="none", lifespan="off", log_config=None)
     config.load()
     state = uvicorn.server.ServerState()
-    server = await asyncio.get_running_loop().create_server(lambda: BoundedHttp(config, state, {}), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: kind(config, state, {}), "127.0.0.1", 0)
     async with server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
-        yield reader, writer
-        writer.close()
+        yield server.sockets[0].getsockname()[1]
 
 
 async def ask(connection: Connection, text: bytes) -> bytes:
@@ -67,3 +73,56 @@ async def test_a_head_that_is_too_large_is_told_so_and_the_connection_ends(begin
     async with connected() as connection:
         assert (await ask(connection, begin + b"a" * (MAX_HEAD + 1))).startswith(b"HTTP/1.1 431 ")
         assert await connection[0].read() == b""
+
+
+class Hurried(BoundedHttp):
+    whole_within = 0.05
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"",
+        b"GET / HT",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+    ],
+)
+async def test_a_connection_whose_request_does_not_become_whole_is_ended(begin: bytes) -> None:
+    async with connected(Hurried) as (reader, writer):
+        writer.write(begin)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+    assert b"HTTP/1.1 408 " in answer or b"Content-Length: 5" in begin or b"chunked" in begin
+
+
+async def test_an_empty_line_after_a_request_does_not_keep_the_connection_for_ever() -> None:
+    async with connected(Hurried) as (reader, writer):
+        assert await ask((reader, writer), b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") == b"HTTP/1.1 200 OK | 0"
+        writer.write(b"\r\n")
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_an_answer_may_take_as_long_as_it_likes() -> None:
+    async with connected(Hurried) as connection:
+        for _ in range(3):
+            assert await ask(connection, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") == b"HTTP/1.1 200 OK | 0"
+            await asyncio.sleep(2 * Hurried.whole_within)
+
+
+class Crowded(BoundedHttp):
+    most = 2
+
+
+async def test_too_many_connections_are_told_to_come_again_and_the_others_go_on() -> None:
+    async with listening(Crowded) as port:
+        inside = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for connection in inside:
+            assert await ask(connection, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") == b"HTTP/1.1 200 OK | 0"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+        writer.close()
+        assert await ask(inside[0], b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") == b"HTTP/1.1 200 OK | 0"
+        for _, other in inside:
+            other.close()
