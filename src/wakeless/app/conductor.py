@@ -33,11 +33,15 @@ WORKERS = 16
 #: Due incidents picked up at once.
 PAGE = 200
 #: Alarms taken out of the inbox in one commit.
-CORRELATED = 50
+CORRELATED = 20
 #: Held incidents that the end of an attempt brings back before the guard at once.
 RECHECKED = 10
 #: Seconds before an incident whose step could not be written is picked up again.
 SETBACK = 2.0
+#: The same after a fault of ours.
+REST = 30.0
+#: Seconds within which the kill switch waits for targets that are just being given a command.
+SETTLE = 5.0
 
 FindsPlan = Callable[[Alarm], Awaitable[Plan | NoPlan]]
 Observes = Callable[[Alarm], Awaitable[Observation]]
@@ -98,10 +102,13 @@ class Conductor:
         self._inbox = asyncio.Event()
         #: Incidents in a lane; those named again meanwhile are looked at once more.
         self._busy: dict[str, bool] = {}
+        #: Incidents in trouble: time alone does not bring them back before `SETBACK` or `REST` is over.
+        self._resting: set[str] = set()
         #: Named before `run` began.
         self._early: list[str] = []
         self._lanes: dict[str, Lane] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        #: By attempt.
         self._executing: dict[str, asyncio.Task[None]] = {}
         self._timer = asyncio.Event()
 
@@ -118,6 +125,16 @@ class Conductor:
     def correlate(self) -> None:
         """Say that there is an alarm in the inbox."""
         self._inbox.set()
+
+    def heed(self, run: Run) -> None:
+        """Stop the incident's attempt at once, if that is what is to be done; what has not begun never does."""
+        todo = next_todo(run, self._clock.now())
+        if isinstance(todo, RunAttempt) and todo.cancel:
+            self._attempts.cancel(todo.attempt.id)
+
+    async def settled(self) -> None:
+        """Return when no target is just being given a command, and after `SETTLE` seconds at the latest."""
+        await self._attempts.settled(SETTLE)
 
     async def run(self) -> None:
         """Go on with what a former process left, then work for ever."""
@@ -160,21 +177,26 @@ class Conductor:
 
     async def _watch_time(self) -> None:
         while True:
-            now = self._clock.now()
-            due = self._due(now)
-            fresh = [incident_id for incident_id in due if incident_id not in self._busy]
-            if fresh:
-                self.wake(fresh)
-            # Those in work are still due in the journal until their next state is written.
-            wait = 0.2 if due else self._until_next(now)
             self._timer.clear()
+            try:
+                wait = self._wake_due(self._clock.now())
+            except Unavailable as error:
+                logger.warning("What is due cannot be read: %s", error, extra={"action": "time_setback"})
+                wait = SETBACK
             try:
                 await asyncio.wait_for(self._timer.wait(), wait)
             except TimeoutError:
                 continue
 
-    def _due(self, now: datetime) -> list[str]:
-        return self._db.read(lambda db: journal.due_incidents(db, now, PAGE))
+    def _wake_due(self, now: datetime) -> float:
+        """Wake those whose time has come; return the seconds until the next look."""
+        # Those in work or in trouble are still due in the journal, and must not hide the others.
+        room = PAGE + len(self._busy) + len(self._resting)
+        due = self._db.read(lambda db: journal.due_incidents(db, now, room))
+        fresh = [one for one in due if one not in self._busy and one not in self._resting]
+        if fresh:
+            self.wake(fresh[:PAGE])
+        return 0.2 if due else self._until_next(now)
 
     def _until_next(self, now: datetime) -> float:
         at = self._db.read(journal.next_wake)
@@ -188,15 +210,24 @@ class Conductor:
         except Unavailable as error:
             extra = {"action": "incident_setback", "incident_id": incident_id, "error": str(error)}
             logger.warning("An incident could not be written; trying again", extra=extra)
-            asyncio.get_running_loop().call_later(SETBACK, self.wake, [incident_id])
+            self._rest(incident_id, SETBACK)
         except Exception:
             # The edge of the loop: one incident's trouble must not stop the others.
             logger.exception("Incident failed", extra={"action": "incident_failed", "incident_id": incident_id})
-            asyncio.get_running_loop().call_later(30, self.wake, [incident_id])
+            self._rest(incident_id, REST)
         if lane is not None:
             self._enqueue(lane, incident_id)
         elif self._busy.pop(incident_id, False):
             self.wake([incident_id])
+
+    def _rest(self, incident_id: str, seconds: float) -> None:
+        def over() -> None:
+            self._resting.discard(incident_id)
+            self.wake([incident_id])
+
+        if incident_id not in self._resting:
+            self._resting.add(incident_id)
+            asyncio.get_running_loop().call_later(seconds, over)
 
     async def _activate(self, here: str, incident_id: str) -> str | None:
         """Take the incident as far as it goes in this lane; the lane where it goes on, or None when it must wait."""
@@ -246,22 +277,16 @@ class Conductor:
             return NoAnswer(at=self._clock.now(), detail=f"asking the source failed: {error!r}")
 
     def _execute(self, run: Run, todo: RunAttempt) -> None:
-        incident_id = run.incident.id
-        if incident_id not in self._executing:
-            task = asyncio.create_task(self._attempt(run, todo.attempt), name=f"attempt {todo.attempt.id}")
-            self._executing[incident_id] = task
-            task.add_done_callback(lambda _: self._executing.pop(incident_id, None))
-        if todo.cancel:
-            self._attempts.cancel(todo.attempt.id)
+        attempt_id = todo.attempt.id
+        if attempt_id not in self._executing:
+            task = asyncio.create_task(self._attempt(run, todo.attempt), name=f"attempt {attempt_id}")
+            self._executing[attempt_id] = task
+            task.add_done_callback(lambda _: self._executing.pop(attempt_id, None))
+        self.heed(run)
 
     async def _attempt(self, run: Run, attempt: Attempt) -> None:
         incident_id = run.incident.id
-        try:
-            outcome = await self._attempts.run(run, attempt)
-        except Exception as error:
-            # It may have begun: nobody may guess, so a person looks.
-            logger.exception("Attempt failed", extra={"action": "attempt_failed", "attempt_id": attempt.id})
-            outcome = Outcome(result=Result.UNKNOWN, detail=f"following it failed: {error!r}")
+        outcome = await self._follow(run, attempt)
         while True:
             try:
                 await self._apply(incident_id, AttemptEnded(attempt_id=attempt.id, outcome=outcome))
@@ -270,16 +295,38 @@ class Conductor:
                 extra = {"action": "attempt_unwritten", "attempt_id": attempt.id, "error": str(error)}
                 logger.warning("The result of an attempt could not be written; trying again", extra=extra)
                 await asyncio.sleep(SETBACK)
+            except Exception:
+                # A fault of ours: the run folder stays, and a restart re-attaches and finds the same result.
+                logger.exception("A result was not taken", extra={"action": "result_failed", "attempt_id": attempt.id})
+                await asyncio.sleep(REST)
         if run.plan is not None and outcome.result is not Result.UNKNOWN:
             self._attempts.forget(attempt.id, run.plan.target)
-        self._executing.pop(incident_id, None)
         self.wake([incident_id])
         await self._recheck_held()
 
+    async def _follow(self, run: Run, attempt: Attempt) -> Outcome:
+        """Run the attempt to its end, whatever happens to the journal meanwhile."""
+        is_new = self._ledger.began(attempt.id)
+        while True:
+            try:
+                return await self._attempts.run(run, attempt, is_new=is_new)
+            except Unavailable as error:
+                extra = {"action": "attempt_setback", "attempt_id": attempt.id, "error": str(error)}
+                logger.warning("The journal cannot be used; the attempt goes on", extra=extra)
+                is_new = False
+                await asyncio.sleep(SETBACK)
+            except Exception as error:
+                # It may have begun: nobody may guess, so a person looks.
+                logger.exception("Attempt failed", extra={"action": "attempt_failed", "attempt_id": attempt.id})
+                return Outcome(result=Result.UNKNOWN, detail=f"following it failed: {error!r}")
+
     async def _recheck_held(self) -> None:
         """Ask the guard again about incidents that may have waited for the attempt that just ended."""
-        held = self._db.read(lambda db: journal.held_incidents(db, RECHECKED))
-        for incident_id in held:
-            if incident_id not in self._busy:
-                await self._ledger.apply(incident_id, HoldMayBeOver())
-                self.wake([incident_id])
+        try:
+            for incident_id in self._db.read(lambda db: journal.held_incidents(db, RECHECKED)):
+                if incident_id not in self._busy:
+                    await self._ledger.apply(incident_id, HoldMayBeOver())
+                    self.wake([incident_id])
+        except Exception:
+            # Their time brings them back all the same.
+            logger.exception("Held incidents were not asked about", extra={"action": "recheck_failed"})

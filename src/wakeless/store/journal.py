@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from pydantic import TypeAdapter
 
 from wakeless.alarms.alarm import Alarm, AlarmState
@@ -84,8 +85,16 @@ def alarm_row(alarm: Alarm, now: datetime) -> tuple[object, ...]:
         alarm.state,
         alarm.changed_at.timestamp(),
         now.timestamp(),
-        _ALARM.dump_json(alarm).decode(),
+        _alarm_text(alarm),
     )
+
+
+def _alarm_text(alarm: Alarm) -> str:
+    try:
+        return orjson.dumps(alarm).decode()
+    except orjson.JSONEncodeError:
+        # Numbers beyond 64 bits, which only the slower writer takes.
+        return _ALARM.dump_json(alarm).decode()
 
 
 def record_alarm(db: sqlite3.Connection, alarm: Alarm, now: datetime) -> bool:
@@ -93,10 +102,25 @@ def record_alarm(db: sqlite3.Connection, alarm: Alarm, now: datetime) -> bool:
     return db.execute(RECORD_ALARM, alarm_row(alarm, now)).rowcount == 1
 
 
-def inbox(db: sqlite3.Connection, limit: int) -> list[tuple[datetime, Alarm]]:
-    """Return reports that have not been correlated yet and when they came, the oldest first."""
-    rows = db.execute(_SQL["inbox"], {"limit": limit}).fetchall()
-    return [(moment(row[0]), _ALARM.validate_json(row[1])) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report as it waits in the inbox."""
+
+    seq: int
+    received_at: datetime
+    #: The alarm as JSON, for `read_alarm`.
+    text: str
+
+
+def inbox(db: sqlite3.Connection, limit: int, aside: Iterable[int] = ()) -> list[Report]:
+    """Return reports that have not been correlated yet, the oldest first, without those of the numbers ``aside``."""
+    rows = db.execute(_SQL["inbox"], {"limit": limit, "aside": json.dumps(sorted(aside))})
+    return [Report(row[0], moment(row[1]), row[2]) for row in rows]
+
+
+def read_alarm(report: Report) -> Alarm:
+    """Return the alarm that was reported; raises `ValueError` when it cannot be read."""
+    return _ALARM.validate_json(report.text)
 
 
 def join_alarm(db: sqlite3.Connection, alarm: Alarm, incident_id: str | None) -> None:
@@ -110,9 +134,14 @@ def incident_of_alarm(db: sqlite3.Connection, dedup_key: str) -> str | None:
     return row[0] if row else None
 
 
-def update_latest(db: sqlite3.Connection, alarm: Alarm) -> bool:
-    """Remember the alarm's newest state; False when a newer one is known already."""
-    row = {"fingerprint": alarm.fingerprint, "state": alarm.state, "changed_at": alarm.changed_at.timestamp()}
+def update_latest(db: sqlite3.Connection, alarm: Alarm, received_at: datetime) -> bool:
+    """Remember the alarm's newest state; False when a newer one is known already.
+
+    A change counts as of when we heard of it at the latest: a source whose clock was ahead, and was put right, would
+    not be listened to otherwise until its old future has come.
+    """
+    changed_at = min(alarm.changed_at, received_at)
+    row = {"fingerprint": alarm.fingerprint, "state": alarm.state, "changed_at": changed_at.timestamp()}
     return db.execute(_SQL["put_latest_state"], row).rowcount == 1
 
 

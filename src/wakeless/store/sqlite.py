@@ -10,11 +10,12 @@ import fcntl
 import logging
 import os
 import queue
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 #: Units in one commit at most: bounds the time that the first of them waits.
 MAX_BATCH = 1024
+#: Rows in one statement at most. For each number of them there is a statement, which the connection keeps compiled.
+MAX_ROWS = 64
+_PLACES = re.compile(r"VALUES\s*(\(\s*\?(?:\s*,\s*\?)*\s*\))")
 #: SQLite result codes that mean "not now" rather than "wrong": SQLITE_BUSY, IOERR, FULL, CANTOPEN, READONLY.
 _NOT_NOW = frozenset({5, 8, 10, 13, 14})
 
@@ -122,9 +126,9 @@ class Database:
         return await unit.waiter
 
     async def append(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """Add rows in a group commit, by a statement with ``?`` places; return once they are on disk.
+        """Add rows in a group commit, by an ``INSERT … VALUES (?, …)``; return once they are on disk.
 
-        For what comes in floods: the rows of all who wait go through the statement together, and so fail together.
+        For what comes in floods: the rows of all who wait go through one statement, and so fail together.
         Raises `StoreUnavailable`.
         """
         unit: _Unit[None] = _Unit(None)
@@ -214,12 +218,13 @@ class Database:
     def _commit(self, batch: list[_Unit[Any]]) -> None:
         db = self._writer
         try:
-            db.execute("BEGIN IMMEDIATE")
-            self._append(batch, db)
-            for unit in batch:
-                if unit.fn is not None:
-                    self._run(unit, unit.fn, db)
-            db.execute("COMMIT")
+            if not _add_at_once(batch, db):
+                db.execute("BEGIN IMMEDIATE")
+                self._append(batch, db)
+                for unit in batch:
+                    if unit.fn is not None:
+                        self._run(unit, unit.fn, db)
+                db.execute("COMMIT")
         except sqlite3.Error as error:
             logger.exception("Commit failed", extra={"action": "commit_failed", "path": str(self.path)})
             if db.in_transaction:
@@ -253,8 +258,32 @@ class Database:
         db.execute("RELEASE unit")
 
 
+def _add_at_once(batch: Sequence[_Unit[Any]], db: sqlite3.Connection) -> bool:
+    """Add and commit a batch that is nothing but rows for one statement; False when it is more than that.
+
+    The statement is its own transaction. The interpreter's lock is handed over at each statement, and a busy event
+    loop is slow to give it back: one statement instead of five is what a flood of alarms needs most.
+    """
+    statement = batch[0].statement
+    if any(unit.fn is not None or unit.statement != statement for unit in batch):
+        return False
+    rows = [row for unit in batch for row in unit.rows]
+    if not 0 < len(rows) <= MAX_ROWS:
+        return False
+    _add_rows(statement, rows, db)
+    return True
+
+
 def _add_rows(statement: str, rows: Sequence[Sequence[object]], db: sqlite3.Connection) -> None:
-    db.executemany(statement, rows)
+    for at in range(0, len(rows), MAX_ROWS):
+        some = rows[at : at + MAX_ROWS]
+        db.execute(_for_rows(statement, len(some)), [value for row in some for value in row])
+
+
+@lru_cache(maxsize=4 * MAX_ROWS)
+def _for_rows(statement: str, rows: int) -> str:
+    """Return the statement for so many rows at once."""
+    return _PLACES.sub(lambda found: "VALUES " + ", ".join([found[1]] * rows), statement, count=1)
 
 
 def _deliver(batch: list[_Unit[Any]]) -> None:

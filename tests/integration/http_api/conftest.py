@@ -33,7 +33,7 @@ from wakeless.alarms.inbound.sns import read_envelope
 from wakeless.app.telemetry import Telemetry
 from wakeless.core.clock import ManualClock
 from wakeless.core.errors import NotFound
-from wakeless.doors.http_api import HttpConfig, create_routes
+from wakeless.doors.http_api import HttpConfig, create_http_api
 from wakeless.doors.http_api.fetch import HttpxFetcher
 
 PAYLOADS = Path(__file__).parents[2] / "data" / "payloads"
@@ -239,9 +239,9 @@ def open_door(clock: ManualClock, sns: StandIn) -> Open:
         members: dict[str, Any] = {"loopback": True, "sns_trusted_origins": frozenset({sns.origin})}
         settings = HttpConfig(**members | config)
         fetcher = HttpxFetcher(verify=sns.client_context, seconds=2.0)
-        routes = create_routes(service, settings, clock=clock, fetcher=fetcher)
+        api = create_http_api(service, settings, clock=clock, fetcher=fetcher)
         async with (
-            serving(Starlette(routes=routes)) as port,
+            serving(api) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client,
         ):
             yield Door(service, client, port)

@@ -5,12 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from wakeless.store.sqlite import Database, StoreLocked, StoreNewer, StoreUnavailable
+from wakeless.store.sqlite import MAX_ROWS, Database, StoreLocked, StoreNewer, StoreUnavailable
 
 SCHEMA = {"t": ["CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)"]}
 
@@ -87,6 +88,72 @@ async def test_many_waiters_share_commits(db: Database) -> None:
 
     await asyncio.gather(*(insert(k) for k in range(500)))
     assert commits < 100
+
+
+ADD = "INSERT INTO t VALUES (?, ?)"
+
+
+async def test_rows_of_many_waiters_are_added_and_committed_by_one_statement(db: Database) -> None:
+    seen: list[str] = []
+    db._writer.set_trace_callback(seen.append)
+    # The writer is busy with this one while the others come.
+    busy = threading.Event()
+    db.submit(lambda c: busy.wait(10))
+    waiting = [asyncio.create_task(db.append(ADD, [(k, "a")])) for k in range(30)]
+    await asyncio.sleep(0)
+    busy.set()
+    await asyncio.gather(*waiting)
+    assert db.read(count) == 30
+    assert len([statement for statement in seen if statement.startswith("INSERT")]) == 1
+    assert seen.count("COMMIT") == 1, "the one of the unit before"
+
+
+@pytest.mark.parametrize("rows", [0, 1, MAX_ROWS, MAX_ROWS + 1, 3 * MAX_ROWS + 7])
+async def test_any_number_of_rows_is_added(db: Database, rows: int) -> None:
+    await db.append(ADD, [(k, f"v{k}") for k in range(rows)])
+    assert db.read(lambda c: c.execute("SELECT k, v FROM t ORDER BY k").fetchall()) == [
+        (k, f"v{k}") for k in range(rows)
+    ]
+
+
+async def test_rows_that_cannot_be_added_fail_together_and_leave_nothing(db: Database) -> None:
+    await db.append(ADD, [(1, "a")])
+    for rows in ([(2, "b"), (1, "again")], [(k, "b") for k in range(2 * MAX_ROWS, 0, -1)]):
+        with pytest.raises(sqlite3.IntegrityError):
+            await db.append(ADD, rows)
+    assert db.read(count) == 1
+    await db.append(ADD, [(2, "b")])
+    assert db.read(count) == 2
+
+
+async def test_rows_beside_other_work_share_its_commit(db: Database) -> None:
+    busy = threading.Event()
+    db.submit(lambda c: busy.wait(10))
+
+    def fail(c: sqlite3.Connection) -> None:
+        c.execute("INSERT INTO t VALUES (7, 'x')")
+        raise KeyError("x")
+
+    waiting = [
+        asyncio.create_task(db.append(ADD, [(1, "a")])),
+        asyncio.create_task(db.write(fail)),
+        asyncio.create_task(db.append("INSERT OR IGNORE INTO t VALUES (?, ?)", [(2, "b"), (2, "c")])),
+    ]
+    await asyncio.sleep(0)
+    busy.set()
+    first, second, third = await asyncio.gather(*waiting, return_exceptions=True)
+    assert (first, third) == (None, None)
+    assert isinstance(second, KeyError)
+    assert db.read(lambda c: c.execute("SELECT k, v FROM t ORDER BY k").fetchall()) == [(1, "a"), (2, "b")]
+
+
+async def test_rows_for_a_full_disk_are_refused_clearly_and_the_next_ones_are_added(db: Database) -> None:
+    db._writer.execute("PRAGMA max_page_count = 12")
+    with pytest.raises(StoreUnavailable, match="full"):
+        await db.append(ADD, [(1, "x" * 200_000)])
+    db._writer.execute("PRAGMA max_page_count = 100000")
+    await db.append(ADD, [(2, "y")])
+    assert db.read(count) == 1
 
 
 def test_a_second_opener_is_refused_with_the_way_out(db: Database) -> None:

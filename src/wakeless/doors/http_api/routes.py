@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from starlette.datastructures import URLPath
-from starlette.routing import BaseRoute, Match, NoMatchFound, Route
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from wakeless.core.clock import Clock, SystemClock
@@ -24,33 +23,27 @@ from wakeless.doors.http_api.sns import MAX_MESSAGE, SnsDoor
 _MAX_DECISION = 16_384
 
 
-class FixedPaths(BaseRoute):
-    """Addresses without parameters, found by one look into a table instead of one regular expression each."""
+class HttpApi:
+    """The HTTP API as an ASGI application.
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._endpoints = dict(endpoints)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Say whether the address is in the table."""
-        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
-        return (Match.NONE, {}) if endpoint is None else (Match.FULL, {"endpoint": endpoint})
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with what `matches` found."""
-        await scope["endpoint"](scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Raise `NoMatchFound`: these have no names."""
-        raise NoMatchFound(name, path_params)
-
-
-def create_routes(
-    service: Facade, config: HttpConfig, *, clock: Clock | None = None, fetcher: Fetcher | None = None
-) -> list[BaseRoute]:
-    """Return the routes of the HTTP API.
-
-    The last one takes every address that nothing else took, so other doors' routes come before these.
+    Addresses without parameters are found by one look into a table, and called at once: an `Endpoint` answers whatever
+    goes wrong itself, and Starlette's layers around it would cost a fifth of a request.
     """
+
+    def __init__(self, fixed: Iterable[Endpoint], others: Sequence[BaseRoute]) -> None:
+        self._fixed = {endpoint.route: endpoint for endpoint in fixed}
+        self._others = Starlette(routes=others)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        endpoint = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
+        await (endpoint or self._others)(scope, receive, send)
+
+
+def create_http_api(
+    service: Facade, config: HttpConfig, *, clock: Clock | None = None, fetcher: Fetcher | None = None
+) -> HttpApi:
+    """Return the HTTP API in front of ``service``. It answers at every address: at unknown ones, that they are."""
     clock = clock or SystemClock()
     authenticator = Authenticator(config.accounts, loopback=config.loopback)
     shared = Shared(authenticator, service.metrics)
@@ -80,8 +73,7 @@ def create_routes(
         endpoint("/readyz", GET=Operation(handle=api.ready, permission=None)),
         endpoint("/metrics", GET=_look(api.metrics)),
     ]
-    return [
-        FixedPaths({one.route: one for one in fixed}),
+    others = [
         route("/v1/sns/{secret}", POST=sns_post),
         route("/v1/incidents/{incident_id}", GET=_look(api.incident)),
         route("/v1/incidents/{incident_id}/approve", POST=_do(api.approve, Permission.APPROVE)),
@@ -92,6 +84,7 @@ def create_routes(
         route("/v1/attempts/{attempt_id}/output", GET=_look(api.output)),
         Route("/{path:path}", not_found_endpoint(shared)),
     ]
+    return HttpApi(fixed, others)
 
 
 def _take(handle: Handler, source: str | None = None) -> Operation:
