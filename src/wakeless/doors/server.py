@@ -11,7 +11,6 @@ import sys
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wakeless import __version__
@@ -26,7 +25,7 @@ from wakeless.doors.aws_api.sigv4 import AcceptUnsigned, Caller, Credential, Req
 from wakeless.doors.bounded_http import BoundedHttp
 from wakeless.doors.http_api.auth import Account, Permission, is_loopback
 from wakeless.doors.http_api.config import HttpConfig
-from wakeless.doors.http_api.routes import create_routes
+from wakeless.doors.http_api.routes import create_http_api
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +82,7 @@ def create_app(settings: Settings, parts: Running) -> ASGIApp:
     """Return the ASGI application of all doors."""
     service = parts.service
     aws = AwsApi(service, _verifier(settings), SystemClock(), region=settings.region)
-    http = Starlette(routes=create_routes(service, _http_config(settings)))
+    http = create_http_api(service, _http_config(settings))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if is_aws_request(scope):
