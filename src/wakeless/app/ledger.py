@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.core.clock import Clock
@@ -23,6 +24,11 @@ from wakeless.remediation.schedule import Window
 from wakeless.store import journal
 from wakeless.store.guard_facts import gather
 from wakeless.store.sqlite import Database
+
+logger = logging.getLogger(__name__)
+
+#: How far ahead of us a source's clock may be: a day, so that one in the wrong time zone still agrees with itself.
+MOST_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,10 @@ class Ledger:
         self._ids = ids
         self._windows = windows
         self._default_channels = tuple(default_channels)
+        #: Attempts of this process, from their intent to their end.
+        self._began: set[str] = set()
+        #: Numbers of reports in the inbox that could not be correlated.
+        self._aside: frozenset[int] = frozenset()
 
     async def accept(self, alarms: Sequence[Alarm]) -> None:
         """Put alarms into the inbox: all or none; once this returns they are never lost. Raises `StoreUnavailable`.
@@ -53,20 +63,39 @@ class Ledger:
         `correlate` must follow. Half of a flood's work can wait until after the answer.
         """
         now = self._clock.now()
-        await self._db.append(journal.RECORD_ALARM, [journal.alarm_row(alarm, now) for alarm in alarms])
+        rows = [journal.alarm_row(_believable(alarm, now), now) for alarm in alarms]
+        await self._db.append(journal.RECORD_ALARM, rows)
 
     async def correlate(self, limit: int) -> list[str]:
         """Take up to ``limit`` alarms out of the inbox; return the incidents that they opened or joined."""
 
         def unit(db: sqlite3.Connection) -> list[str]:
-            found = [self._correlate(db, alarm, received_at) for received_at, alarm in journal.inbox(db, limit)]
+            found = [self._take_up(db, report) for report in journal.inbox(db, limit, self._aside)]
             return [incident_id for incident_id in found if incident_id is not None]
 
         return await self._db.write(unit)
 
     def has_inbox(self) -> bool:
         """Say whether an alarm waits in the inbox."""
-        return bool(self._db.read(lambda db: journal.inbox(db, 1)))
+        return bool(self._db.read(lambda db: journal.inbox(db, 1, self._aside)))
+
+    def _take_up(self, db: sqlite3.Connection, report: journal.Report) -> str | None:
+        """Correlate one report of the inbox. One that cannot be must not hold up those behind it.
+
+        It stays in the inbox, and the next start tries again.
+        """
+        try:
+            alarm = journal.read_alarm(report)
+        except ValueError:
+            found = None
+        else:
+            found = self._correlate_alone(db, alarm, report.received_at)
+            if found is not None:
+                return found.incident_id
+        logger.error("A report is set aside until the next start", extra={"action": "alarm_aside", "seq": report.seq})
+        # Replaced, never changed: the event loop reads it while the writer's thread is here.
+        self._aside = self._aside | {report.seq}
+        return None
 
     async def receive(self, alarms: Sequence[Alarm]) -> list[Received]:
         """Take alarms in and correlate them at once: all or none. Raises `StoreUnavailable`."""
@@ -76,9 +105,10 @@ class Ledger:
         """Take alarms in through a transaction that is already open."""
         now = self._clock.now()
         received = []
-        for alarm in alarms:
+        for alarm in (_believable(alarm, now) for alarm in alarms):
             if journal.record_alarm(db, alarm, now):
-                received.append(Received(self._correlate(db, alarm, now), duplicate=False))
+                # What cannot be correlated waits in the inbox.
+                received.append(self._correlate_alone(db, alarm, now) or Received(None, duplicate=False))
             else:
                 received.append(Received(journal.incident_of_alarm(db, alarm.dedup_key), duplicate=True))
         return received
@@ -87,9 +117,24 @@ class Ledger:
         """Take alarms of our own evaluator in, in the transaction that records their change of state."""
         self.receive_in(db, alarms)
 
+    def _correlate_alone(self, db: sqlite3.Connection, alarm: Alarm, now: datetime) -> Received | None:
+        """Do as `_correlate` does; None, and nothing changed, when a fault of ours gets in the way."""
+        db.execute("SAVEPOINT report")
+        try:
+            received = Received(self._correlate(db, alarm, now), duplicate=False)
+        except sqlite3.Error:
+            raise
+        except Exception:
+            # The edge of this report: one incident's trouble must not cost the others of the same commit.
+            logger.exception("An alarm cannot be correlated", extra={"action": "alarm_failed", "alarm": alarm.name})
+            db.execute("ROLLBACK TO report")
+            received = None
+        db.execute("RELEASE report")
+        return received
+
     def _correlate(self, db: sqlite3.Connection, alarm: Alarm, now: datetime) -> str | None:
         """Open or join the alarm's incident, and return it; None for what is not firing and has no open incident."""
-        is_newest = journal.update_latest(db, alarm)
+        is_newest = journal.update_latest(db, alarm, now)
         run = journal.open_run_of(db, alarm.fingerprint)
         if run is not None:
             run = self._write(db, advance(run, AlarmReported(alarm=alarm), now), before=run, now=now)
@@ -136,6 +181,10 @@ class Ledger:
             run = self._write(db, advance(run, event, now), before=run, now=now)
         return run
 
+    def began(self, attempt_id: str) -> bool:
+        """Say whether this very process decided on the attempt; else a former one may have started it already."""
+        return attempt_id in self._began
+
     async def note(self, incident_id: str, entries: Sequence[TimelineEntry]) -> None:
         """Append to an incident's timeline."""
         await self._db.write(lambda db: journal.add_timeline(db, incident_id, entries))
@@ -148,8 +197,10 @@ class Ledger:
         for effect in step.effects:
             if isinstance(effect, BeginAttempt):
                 journal.begin_attempt(db, run, effect.attempt)
+                self._began.add(effect.attempt.id)
             elif isinstance(effect, EndAttempt):
                 journal.end_attempt(db, effect, now)
+                self._began.discard(effect.attempt_id)
             else:
                 self._tell(db, run, effect, now)
         return run
@@ -162,3 +213,8 @@ class Ledger:
             channels = journal.told_channels(db, run.incident.id)
         for channel in channels:
             journal.put_message(db, self._ids.new("msg", now), run.incident.id, channel, tell, now)
+
+
+def _believable(alarm: Alarm, now: datetime) -> Alarm:
+    """Return the report, as of now when it claims to be from the far future: no later one would ever be newer."""
+    return alarm if alarm.changed_at - now <= MOST_AHEAD else replace(alarm, changed_at=now)

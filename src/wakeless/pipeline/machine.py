@@ -94,7 +94,7 @@ def open_run(incident_id: str, alarm: Alarm, now: datetime) -> Step:
         status=Status.OPEN,
         alarm=alarm,
         alarm_state=alarm.state,
-        alarm_changed_at=alarm.changed_at,
+        alarm_changed_at=_heard(alarm, now),
         opened_at=now,
         updated_at=now,
     )
@@ -137,7 +137,7 @@ def _alarm_reported(draft: _Draft, event: AlarmReported) -> None:
         run.incident,
         alarm=alarm if alarm.state is AlarmState.ALARM else run.incident.alarm,
         alarm_state=alarm.state,
-        alarm_changed_at=alarm.changed_at,
+        alarm_changed_at=_heard(alarm, draft.now),
         alarms=run.incident.alarms + 1,
         updated_at=draft.now,
     )
@@ -154,6 +154,14 @@ def _alarm_reported(draft: _Draft, event: AlarmReported) -> None:
             _judge(draft)
     elif alarm.state is AlarmState.OK:
         _resolve(draft, "The alarm is OK again")
+
+
+def _heard(alarm: Alarm, now: datetime) -> datetime:
+    """Return when the state changed, for telling late reports: when we heard of it at the latest.
+
+    A source whose clock was ahead, and was put right, would not be listened to otherwise until its old future has come.
+    """
+    return min(alarm.changed_at, now)
 
 
 def _learn(draft: _Draft, observation: Observation) -> None:

@@ -4,7 +4,8 @@ VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (dedup_key) DO NOTHING
 
 -- inbox: reports that have not been correlated yet, in the order in which they came
-SELECT received_at, alarm FROM alarms_received WHERE correlated = 0 ORDER BY seq LIMIT :limit
+SELECT seq, received_at, alarm FROM alarms_received
+WHERE correlated = 0 AND seq NOT IN (SELECT value FROM json_each(:aside)) ORDER BY seq LIMIT :limit
 
 -- join_alarm: say which incident a report belongs to
 UPDATE alarms_received SET correlated = 1, incident_id = :incident_id WHERE dedup_key = :dedup_key
@@ -160,8 +161,9 @@ SELECT run FROM incidents WHERE status <> 'resolved' AND id < :before ORDER BY i
 -- count_by_status: how many incidents stand where
 SELECT status, count(*) FROM incidents GROUP BY status
 
--- prune_alarms: forget reports that nobody will repeat
-DELETE FROM alarms_received WHERE seq IN (SELECT seq FROM alarms_received WHERE received_at < :before LIMIT :limit)
+-- prune_alarms: forget reports that nobody will repeat; what nobody has looked at yet is never forgotten
+DELETE FROM alarms_received
+WHERE seq IN (SELECT seq FROM alarms_received WHERE received_at < :before AND correlated = 1 LIMIT :limit)
 
 -- old_incidents: resolved ones older than a moment
 SELECT id FROM incidents WHERE status = 'resolved' AND resolved_at < :before LIMIT :limit
