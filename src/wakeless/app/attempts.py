@@ -21,7 +21,7 @@ from wakeless.pipeline.run import Attempt, Run
 from wakeless.remediation.environment import alarm_file, script_environment
 from wakeless.remediation.ports import RemediationStore
 from wakeless.store import journal
-from wakeless.store.sqlite import Database
+from wakeless.store.sqlite import Database, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +50,27 @@ class OutputFiles:
         return (out.stat().st_size if out.exists() else 0, err.stat().st_size if err.exists() else 0)
 
     def append(self, attempt_id: str, stdout: bytes, stderr: bytes) -> None:
-        """Append to the streams."""
+        """Append to the streams; raises `StoreUnavailable`."""
         for stream, data in zip(STREAMS, (stdout, stderr), strict=True):
             if data:
                 path = self.path(attempt_id, stream)
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with open(path, "ab", opener=_private) as file:
-                    file.write(data)
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    with open(path, "ab", opener=_private) as file:
+                        file.write(data)
+                except OSError as error:
+                    raise StoreUnavailable(f"{path}: {error.strerror or error}") from error
+
+    def cut(self, attempt_id: str, sizes: tuple[int, int]) -> tuple[int, int]:
+        """Drop what is beyond these sizes; return what is left. Raises `StoreUnavailable`."""
+        found = self.sizes(attempt_id)
+        for stream, has, size in zip(STREAMS, found, sizes, strict=True):
+            if has > size:
+                try:
+                    os.truncate(self.path(attempt_id, stream), size)
+                except OSError as error:
+                    raise StoreUnavailable(f"output of {attempt_id}: {error.strerror or error}") from error
+        return min(found[0], sizes[0]), min(found[1], sizes[1])
 
     def read(self, attempt_id: str, stream: str, offset: int, limit: int) -> bytes:
         """Return bytes from ``offset``; empty at the end or where nothing is kept."""
@@ -103,23 +117,26 @@ class AttemptDesk:
         self._scripts = scripts
         self._targets = targets
         self._output = output
-        self._born_at = clock.now()
         self._turns = asyncio.Semaphore(CONCURRENT)
         self._running: dict[str, AttemptRunner] = {}
         self._cancelled: set[str] = set()
         self._progress: dict[str, _Progress] = {}
         self._cleaning: set[asyncio.Task[None]] = set()
 
-    async def run(self, run: Run, attempt: Attempt) -> Outcome:
-        """Start or re-attach to an attempt, and answer how it ended."""
+    async def run(self, run: Run, attempt: Attempt, *, is_new: bool) -> Outcome:
+        """Start or re-attach to an attempt, and answer how it ended.
+
+        ``is_new`` says that nobody can have started it before. Raises `StoreUnavailable`: it goes on where it runs,
+        and calling this again re-attaches.
+        """
         plan = run.plan
         assert plan is not None
         target = self._targets.get(plan.target)
         row = self._db.read(lambda db: journal.get_attempt(db, attempt.id))
-        was_started = row is not None and row.started_at is not None
+        started_at = row.started_at if row is not None else None
+        unseen = Result.NOT_STARTED if is_new else Result.UNKNOWN
         if target is None:
-            result = Result.UNKNOWN if was_started else Result.NOT_STARTED
-            return Outcome(result=result, detail=f"the inventory has no target {plan.target} any more")
+            return Outcome(result=unseen, detail=f"the inventory has no target {plan.target} any more")
         try:
             environment = script_environment(
                 run.incident.alarm,
@@ -129,20 +146,20 @@ class AttemptDesk:
                 attempt_number=attempt.number,
             )
         except WakelessError as error:
-            return Outcome(result=Result.UNKNOWN if was_started else Result.NOT_STARTED, detail=str(error))
+            return Outcome(result=unseen, detail=str(error))
         job = Job(
             attempt_id=attempt.id,
-            began_at=attempt.began_at,
+            began_at=started_at or attempt.began_at,
             name=plan.script.key,
             language=Language(plan.script.language),
             environment=environment,
             files={"alarm.json": alarm_file(run.incident.alarm)},
             timeout=plan.policy.timeout,
-            was_started=was_started,
-            is_resumed=attempt.began_at < self._born_at,
+            was_started=started_at is not None,
+            is_resumed=not is_new,
         )
         runner = AttemptRunner(job, target, lambda: self._scripts.read(plan.script), self, self._clock)
-        self._progress[attempt.id] = _Progress(run.incident.id)
+        self._progress[attempt.id] = _Progress(run.incident.id, told=sum(self.kept(attempt.id)))
         self._running[attempt.id] = runner
         if attempt.id in self._cancelled:
             runner.cancel()
@@ -159,6 +176,15 @@ class AttemptDesk:
         self._cancelled.add(attempt_id)
         if (runner := self._running.get(attempt_id)) is not None:
             runner.cancel()
+
+    async def settled(self, within: float) -> None:
+        """Return when no command is being handed over to a target, and after ``within`` seconds at the latest."""
+        handing_over = [runner.settled() for runner in self._running.values()]
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.gather(*handing_over)
+        except TimeoutError:
+            logger.warning("A target is still being given a command", extra={"action": "start_unsettled"})
 
     def forget(self, attempt_id: str, target_name: str) -> None:
         """Delete the run folder of an attempt whose result is in the journal."""
@@ -197,7 +223,9 @@ class AttemptDesk:
 
     def kept(self, attempt_id: str) -> tuple[int, int]:
         """Return how many bytes of stdout and stderr are kept already."""
-        return self._output.sizes(attempt_id)
+        row = self._db.read(lambda db: journal.get_attempt(db, attempt_id))
+        # What the journal does not know of is fetched again, so that the timeline tells all of it, once.
+        return self._output.cut(attempt_id, (row.stdout_size, row.stderr_size) if row is not None else (0, 0))
 
     async def keep(self, attempt_id: str, stdout: bytes, stderr: bytes) -> None:
         """Append output to the files and, while there is room, to the timeline."""

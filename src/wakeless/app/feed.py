@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from wakeless.core.errors import Unavailable
 from wakeless.store import journal
 from wakeless.store.sqlite import Database
+
+logger = logging.getLogger(__name__)
 
 #: Entries read at once.
 PAGE = 500
@@ -39,7 +43,13 @@ class Feed:
     async def run(self) -> None:
         """Read on, for ever."""
         while True:
-            entries = self._page(self._seq)
+            # Before reading: what is committed while listeners are told must not wait for the next look.
+            self._kicked.clear()
+            try:
+                entries = self._page(self._seq)
+            except Unavailable as error:
+                logger.warning("The timeline cannot be read: %s", error, extra={"action": "feed_setback"})
+                entries = []
             for entry in entries:
                 for listener in self._listeners:
                     listener(entry)
@@ -48,7 +58,6 @@ class Feed:
                 async with self._news:
                     self._news.notify_all()
             if len(entries) < PAGE:
-                self._kicked.clear()
                 try:
                     await asyncio.wait_for(self._kicked.wait(), LOOK)
                 except TimeoutError:

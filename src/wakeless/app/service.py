@@ -148,12 +148,14 @@ class Service:
         value = "on" if enabled else "off"
         await self._db.write(lambda db: journal.put_switch(db, AUTOMATION, value, principal, reason, now))
         if not enabled:
+            # From here on the guard lets nothing through: what may yet begin is executing already.
             why = f"automation was stopped{': ' + reason if reason else ''}"
             for incident_id in await self._read(journal.executing_incidents):
                 try:
                     await self._apply(incident_id, CancelRequested(principal=principal, reason=why))
                 except NotNow:
                     continue  # it ended meanwhile
+            await self._conductor.settled()
         return self.automation()
 
     def automation(self) -> dict[str, Any]:
@@ -194,6 +196,7 @@ class Service:
 
     async def _apply(self, incident_id: str, event: Event) -> dict[str, Any]:
         run = await self._ledger.apply(incident_id, event)
+        self._conductor.heed(run)
         self._conductor.wake([incident_id])
         return describe_incident(run)
 

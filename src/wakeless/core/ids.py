@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from datetime import datetime
 from typing import Protocol
 
@@ -20,11 +21,23 @@ class Ids(Protocol):
 
 
 class RandomIds:
-    """Identifiers with 80 random bits behind 48 bits of milliseconds."""
+    """Identifiers with 80 random bits behind 48 bits of milliseconds, each above the one before.
+
+    Also within a millisecond and when the clock was set back: what is sorted by them is in the order it was made.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._guard = threading.Lock()
 
     def new(self, prefix: str, now: datetime) -> str:
         """Return a fresh identifier ``<prefix>-<26 characters>``."""
-        return make_id(prefix, now, secrets.randbits(80))
+        value = _value(now, secrets.randbits(80))
+        with self._guard:
+            if value <= self._last:
+                value = self._last + 1 + secrets.randbits(40)
+            self._last = value
+        return _text(prefix, value)
 
 
 class CountingIds:
@@ -44,7 +57,14 @@ def make_id(prefix: str, now: datetime, entropy: int) -> str:
 
     The layout is ULID's, in lower case, so that identifiers sort by time.
     """
-    value = (int(now.timestamp() * 1000) & (1 << 48) - 1) << 80 | entropy & (1 << 80) - 1
+    return _text(prefix, _value(now, entropy))
+
+
+def _value(now: datetime, entropy: int) -> int:
+    return (int(now.timestamp() * 1000) & (1 << 48) - 1) << 80 | entropy & (1 << 80) - 1
+
+
+def _text(prefix: str, value: int) -> str:
     text = "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
     return f"{prefix}-{text}"
 

@@ -59,9 +59,6 @@ class Job:
     timeout: float = 300.0
     #: Whether the journal knows that the target had it: then an absent run folder means an unknown outcome.
     was_started: bool = False
-    #: Whether somebody may have handed it over and died before the journal knew: then silence is no proof that
-    #: nothing runs.
-    may_have_begun: bool = False
     #: Whether a former process may have handed it to the target: then a target that does not answer proves nothing.
     is_resumed: bool = False
 
@@ -111,7 +108,7 @@ class AttemptRunner:
         self._cancelled = asyncio.Event()
         self._stop_heard = False
         #: From when on "nothing ran" may not be said any more.
-        self._may_run = job.was_started or job.may_have_begun
+        self._may_run = job.was_started or job.is_resumed
         self._give_up_at = job.began_at + timedelta(seconds=job.timeout + PATIENCE)
         #: Not set while a command is being handed over.
         self._settled = asyncio.Event()

@@ -164,7 +164,7 @@ class Scene:
         return self.script
 
     def make(
-        self, *, was_started: bool = False, may_have_begun: bool = False, timeout: float = 60, began_at: datetime = T0
+        self, *, was_started: bool = False, is_resumed: bool = False, timeout: float = 60, began_at: datetime = T0
     ) -> AttemptRunner:
         job = Job(
             attempt_id=ATTEMPT,
@@ -175,7 +175,7 @@ class Scene:
             files={"alarm.json": b"{}"},
             timeout=timeout,
             was_started=was_started,
-            may_have_begun=may_have_begun,
+            is_resumed=is_resumed,
         )
         self.runner = AttemptRunner(job, self.target, self.read_script, self.log, self.clock, self.sleep)
         return self.runner
@@ -250,7 +250,7 @@ async def test_without_its_script_it_is_followed_if_a_former_process_handed_it_o
 ) -> None:
     scene.script = fault
     scene.it_has_begun()
-    assert (await scene.make(may_have_begun=True).run()).result is Result.SUCCEEDED
+    assert (await scene.make(is_resumed=True).run()).result is Result.SUCCEEDED
     assert scene.log.started_ids == [ATTEMPT]
     assert scene.target.commands_run == 1
 
@@ -258,7 +258,7 @@ async def test_without_its_script_it_is_followed_if_a_former_process_handed_it_o
 @pytest.mark.parametrize("fault", [Refused("the script changed"), Unavailable("the store does not answer")])
 async def test_without_its_script_and_without_a_trace_it_never_began(scene: Scene, fault: Exception) -> None:
     scene.script = fault
-    assert await scene.make(may_have_begun=True).run() == Outcome(result=Result.NOT_STARTED, detail=str(fault))
+    assert await scene.make(is_resumed=True).run() == Outcome(result=Result.NOT_STARTED, detail=str(fault))
 
 
 async def test_a_command_that_could_not_start_is_not_noted_as_started(scene: Scene) -> None:
@@ -275,12 +275,12 @@ async def test_a_target_that_refuses_is_not_asked_twice(scene: Scene, fault: Exc
 
 
 @pytest.mark.parametrize("fault", [TargetRefused("login refused"), HostKeyChanged("another key"), DOWN])
-@pytest.mark.parametrize(("was_started", "may_have_begun"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("was_started", "is_resumed"), [(True, False), (False, True)])
 async def test_what_may_be_running_is_never_called_not_started(
-    scene: Scene, fault: Exception, was_started: bool, may_have_begun: bool
+    scene: Scene, fault: Exception, was_started: bool, is_resumed: bool
 ) -> None:
     scene.target.always = {"start": fault, "observe": fault}
-    outcome = await scene.make(was_started=was_started, may_have_begun=may_have_begun).run()
+    outcome = await scene.make(was_started=was_started, is_resumed=is_resumed).run()
     assert outcome.result is Result.UNKNOWN
     assert str(fault) in outcome.detail
 
@@ -453,7 +453,7 @@ async def test_a_journal_that_cannot_be_written_is_no_outcome_and_a_second_run_g
         await scene.make().run()
     scene.target.on.clear()
     scene.log.fault = None
-    assert (await scene.make(may_have_begun=True).run()).result is Result.SUCCEEDED
+    assert (await scene.make(is_resumed=True).run()).result is Result.SUCCEEDED
     assert scene.target.commands_run == 1
     assert scene.log.stdout == b"fixed\n"
 
@@ -481,10 +481,10 @@ async def test_a_cancellation_ends_the_wait_for_a_target_that_is_away(scene: Sce
     assert scene.target.calls == ["start"] * 3
 
 
-async def test_one_that_may_have_begun_is_looked_for_before_it_counts_as_cancelled(scene: Scene) -> None:
+async def test_one_that_is_resumed_is_looked_for_before_it_counts_as_cancelled(scene: Scene) -> None:
     scene.it_has_begun()
     scene.target.ends_after = None
-    runner = scene.make(may_have_begun=True)
+    runner = scene.make(is_resumed=True)
     runner.cancel()
     outcome = await runner.run()
     assert (outcome.result, outcome.exit_code) == (Result.CANCELLED, 143)
@@ -492,8 +492,8 @@ async def test_one_that_may_have_begun_is_looked_for_before_it_counts_as_cancell
     assert "start" not in scene.target.calls
 
 
-async def test_one_that_may_have_begun_and_did_not_is_cancelled_without_a_trace(scene: Scene) -> None:
-    runner = scene.make(may_have_begun=True)
+async def test_one_that_is_resumed_and_did_not_is_cancelled_without_a_trace(scene: Scene) -> None:
+    runner = scene.make(is_resumed=True)
     runner.cancel()
     assert (await runner.run()).result is Result.CANCELLED
     assert scene.target.command is None
