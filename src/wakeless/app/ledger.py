@@ -122,8 +122,8 @@ class Ledger:
         db.execute("SAVEPOINT report")
         try:
             received = Received(self._correlate(db, alarm, now), duplicate=False)
-        except sqlite3.Error:
-            raise
+        except sqlite3.OperationalError:
+            raise  # the disk's trouble, and everybody's
         except Exception:
             # The edge of this report: one incident's trouble must not cost the others of the same commit.
             logger.exception("An alarm cannot be correlated", extra={"action": "alarm_failed", "alarm": alarm.name})
