@@ -15,14 +15,14 @@ from wakeless.core.ids import Ids
 from wakeless.core.timeline import TimelineEntry
 from wakeless.escalation.ports import MessageKind
 from wakeless.pipeline.effects import BeginAttempt, EndAttempt, Tell
-from wakeless.pipeline.events import AlarmReported, Event, Guarded
+from wakeless.pipeline.events import AlarmReported, CancelRequested, Event, Guarded
 from wakeless.pipeline.machine import Step, advance, open_run
 from wakeless.pipeline.run import Run
 from wakeless.pipeline.todo import AskGuard, next_todo
 from wakeless.remediation.guard import guard
 from wakeless.remediation.schedule import Window
 from wakeless.store import journal
-from wakeless.store.guard_facts import gather
+from wakeless.store.guard_facts import AUTOMATION, gather
 from wakeless.store.sqlite import Database
 
 logger = logging.getLogger(__name__)
@@ -184,6 +184,22 @@ class Ledger:
     def began(self, attempt_id: str) -> bool:
         """Say whether this very process decided on the attempt; else a former one may have started it already."""
         return attempt_id in self._began
+
+    async def set_automation(self, enabled: bool, principal: str, reason: str) -> list[Run]:
+        """Throw the kill switch, or release it; return the incidents whose attempts are cancelled by that.
+
+        Switch and cancellations are one transaction: a crash in between would go on with what was to be stopped.
+        Raises `StoreUnavailable`; then nothing was changed.
+        """
+        why = f"automation was stopped{': ' + reason if reason else ''}"
+
+        def unit(db: sqlite3.Connection) -> list[Run]:
+            journal.put_switch(db, AUTOMATION, "on" if enabled else "off", principal, reason, self._clock.now())
+            running = [] if enabled else journal.executing_incidents(db)
+            event = CancelRequested(principal=principal, reason=why)
+            return [self.apply_in(db, incident_id, event) for incident_id in running]
+
+        return await self._db.write(unit)
 
     async def note(self, incident_id: str, entries: Sequence[TimelineEntry]) -> None:
         """Append to an incident's timeline."""

@@ -20,7 +20,6 @@ from wakeless.core.errors import InvalidInput, NotFound, WakelessError
 from wakeless.incidents.incident import Status
 from wakeless.monitoring.service import Monitoring
 from wakeless.pipeline.events import CancelRequested, CloseRequested, Decided, Event, RetryRequested
-from wakeless.pipeline.machine import NotNow
 from wakeless.store import journal
 from wakeless.store.guard_facts import AUTOMATION
 from wakeless.store.sqlite import Database
@@ -144,17 +143,12 @@ class Service:
 
     async def set_automation(self, enabled: bool, principal: str, reason: str = "") -> dict[str, Any]:
         """Throw the kill switch, or release it. Thrown, nothing new begins and what runs is cancelled."""
-        now = self._clock.now()
-        value = "on" if enabled else "off"
-        await self._db.write(lambda db: journal.put_switch(db, AUTOMATION, value, principal, reason, now))
+        cancelled = await self._ledger.set_automation(enabled, principal, reason)
+        for run in cancelled:
+            self._conductor.heed(run)
+        self._conductor.wake([run.incident.id for run in cancelled])
         if not enabled:
             # From here on the guard lets nothing through: what may yet begin is executing already.
-            why = f"automation was stopped{': ' + reason if reason else ''}"
-            for incident_id in await self._read(journal.executing_incidents):
-                try:
-                    await self._apply(incident_id, CancelRequested(principal=principal, reason=why))
-                except NotNow:
-                    continue  # it ended meanwhile
             await self._conductor.settled()
         return self.automation()
 

@@ -225,13 +225,21 @@ class Database:
                     if unit.fn is not None:
                         self._run(unit, unit.fn, db)
                 db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:
+            # Also what is no error of SQLite (text that has no encoding): without this thread nothing is ever written.
             logger.exception("Commit failed", extra={"action": "commit_failed", "path": str(self.path)})
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            self._roll_back()
+            lost = _translate(error, self.path) if isinstance(error, sqlite3.Error) else error
             for unit in batch:
-                unit.error = unit.error or _translate(error, self.path)
+                unit.error = unit.error or lost
         _deliver(batch)
+
+    def _roll_back(self) -> None:
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error:
+            logger.exception("Rolling back failed", extra={"action": "rollback_failed", "path": str(self.path)})
 
     def _append(self, batch: list[_Unit[Any]], db: sqlite3.Connection) -> None:
         by_statement: dict[str, list[_Unit[Any]]] = {}

@@ -13,7 +13,9 @@ from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.app.ledger import Ledger
 from wakeless.core.clock import ManualClock
 from wakeless.core.ids import RandomIds
-from wakeless.pipeline.run import Run
+from wakeless.pipeline.events import Planned
+from wakeless.pipeline.run import Phase, Run
+from wakeless.remediation.plan import Plan, Policy, ScriptLanguage, ScriptRef
 from wakeless.store import journal
 from wakeless.store.journal import JOURNAL_SCHEMA
 from wakeless.store.sqlite import Database
@@ -138,3 +140,30 @@ async def test_a_late_report_still_changes_nothing(db: Database, ledger: Ledger,
     await ledger.receive([alarm("a", AlarmState.OK, at=NOW + timedelta(seconds=50))])
     received = await ledger.receive([alarm("a", at=NOW + timedelta(seconds=40))])
     assert received[0].incident_id is None
+
+
+def planned(script: str) -> Planned:
+    reference = ScriptRef(key=script, language=ScriptLanguage.SHELL, uri="file:///x", version="1", sha256="0")
+    return Planned(outcome=Plan(script=reference, target=script, rule=script, policy=Policy()))
+
+
+async def test_the_kill_switch_and_what_it_cancels_are_one_commit(db: Database, ledger: Ledger) -> None:
+    received = await ledger.receive([alarm("a"), alarm("b"), alarm("waits")])
+    ids = [one.incident_id or "" for one in received]
+    for incident_id in ids[:2]:
+        assert (await ledger.apply(incident_id, planned(f"{incident_id}.sh"))).phase is Phase.EXECUTING
+
+    commits: list[str] = []
+    db._writer.set_trace_callback(lambda statement: commits.append(statement) if statement == "COMMIT" else None)
+    cancelled = await ledger.set_automation(False, "alice", "enough")
+    assert len(commits) == 1
+    assert [run.incident.id for run in cancelled] == ids[:2]
+    assert all(run.cancel_requested for run in cancelled)
+    # Decided by whom, and when, stands in both timelines.
+    texts = [entry["text"] for entry in db.read(lambda one: journal.timeline_of(one, ids[0]))]
+    assert "Stopped by alice: automation was stopped: enough" in texts
+
+    # From now on the guard lets nothing through.
+    run = await ledger.apply(ids[2], planned("late.sh"))
+    assert (run.phase, run.hold and run.hold.code) == (Phase.HELD, "kill_switch")
+    assert await ledger.set_automation(True, "alice", "") == []

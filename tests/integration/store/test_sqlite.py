@@ -71,6 +71,20 @@ async def test_a_failing_unit_loses_only_itself(db: Database) -> None:
     assert db.read(count) == 85
 
 
+async def test_rows_that_cannot_be_written_cost_themselves_and_not_the_writer(db: Database) -> None:
+    add = "INSERT INTO t VALUES (?, ?)"
+    for _ in range(2):
+        with pytest.raises(UnicodeEncodeError):
+            await db.append(add, [(1, "\ud800")])
+        with pytest.raises(OverflowError):
+            await db.append(add, [(1 << 70, "a")])
+        with pytest.raises(sqlite3.Error):
+            await db.append(add, [(1, "a", "one too many")])
+    await db.append(add, [(1, "a")])
+    await db.write(lambda c: c.execute("INSERT INTO t VALUES (2, 'b')"))
+    assert db.read(count) == 2
+
+
 async def test_many_waiters_share_commits(db: Database) -> None:
     commits = 0
 
