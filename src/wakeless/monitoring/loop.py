@@ -24,7 +24,7 @@ class EvaluationLoop:
     def __init__(
         self, monitoring: Monitoring, clock: Clock, evaluated: Callable[[int, float], None] = lambda alarms, lag: None
     ) -> None:
-        """Evaluate the alarms of ``monitoring``; tell ``evaluated`` how many, and how many seconds late the first was."""
+        """Evaluate the alarms of ``monitoring``; tell ``evaluated`` how many, and how late (seconds) the first was."""
         self._monitoring = monitoring
         self._clock = clock
         self._evaluated = evaluated
