@@ -104,8 +104,11 @@ async def test_it_can_be_cancelled(target: SshTarget) -> None:
     assert (await follow(target, command.attempt_id)).status is CommandStatus.CANCELLED
 
 
-async def test_a_daemon_does_not_hold_it_up(target: SshTarget) -> None:
-    seen = await run(target, "(sleep 3; echo late) & echo early")
+async def test_a_daemon_does_not_hold_it_up(target: SshTarget, machine_folder: Path) -> None:
+    daemon = f"(until [ -e {machine_folder}/go ]; do sleep 0.1; done; echo late) &"
+    seen = await run(target, f"{daemon} echo early")
+    # It ended while the daemon still waits.
+    (machine_folder / "go").touch()
     assert (seen.status, seen.stdout) == (CommandStatus.EXITED, b"early\n")
 
 
