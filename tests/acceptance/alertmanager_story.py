@@ -1,8 +1,7 @@
-"""What stories about Alertmanager share: a server with a web application, Prometheus and Alertmanager, and Wakeless."""
+"""What stories about Alertmanager share: a server with a web application, who watches it, and Wakeless."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.conftest import StartsServer
-from tests.acceptance.prometheus_stack import PrometheusStack, missing_programs
+from tests.acceptance.prometheus_stack import Alertmanager, Prometheus, missing_programs
 from tests.acceptance.wakeless_server import WakelessServer, free_port, until
 from tests.testhost.fixture import Host
 
@@ -49,10 +48,10 @@ rules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """A test host whose web application is watched, and who watches it."""
+    """A test host whose web application is watched, and who is told."""
 
     host: Host
-    stack: PrometheusStack
+    alertmanager: Alertmanager
     wakeless: WakelessServer
     #: The host keys that Wakeless accepts.
     known_hosts: Path
@@ -63,7 +62,7 @@ class Story:
 
     def incident(self, within: float = 20.0) -> str:
         """Return the id of the one incident there is, as soon as there is one."""
-        found = until(self._incidents, within, lambda: f"{self.wakeless.log()}\n{self.stack.log()}")
+        found = until(self._incidents, within, lambda: f"{self.wakeless.log()}\n{self.alertmanager.log()}")
         assert len(found) == 1, found
         return str(found[0]["id"])
 
@@ -73,7 +72,7 @@ class Story:
         def found() -> list[str]:
             return [one["id"] for one in self._incidents() if one["id"] != earlier]
 
-        (later,) = until(found, within, lambda: f"{self.wakeless.log()}\n{self.stack.log()}")
+        (later,) = until(found, within, lambda: f"{self.wakeless.log()}\n{self.alertmanager.log()}")
         return str(later)
 
     def wait_for_file(self, path: str, within: float = 15.0) -> None:
@@ -102,11 +101,33 @@ def kinds(incident: dict[str, Any]) -> list[str]:
     return [entry["kind"] for entry in incident["timeline"] if entry["kind"] != "attempt.output"]
 
 
-@pytest.fixture
-def tell_story(request: pytest.FixtureRequest, tmp_path: Path, wakeless_server: StartsServer) -> Iterator[TellsStory]:
-    """Give what sets a story up; it ends with the test."""
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody who watches the host's web application, and where Alertmanager has to be to hear of it."""
+
+    host: Host
+    prometheus: Prometheus
+    alertmanager_port: int
+
+
+@pytest.fixture(scope="module")
+def watch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    """Watch the web application; Prometheus needs five seconds until its first probe, so one is there for all tests."""
     if reason := missing_programs():
         pytest.skip(reason)
+    host: Host = request.getfixturevalue("booted_testhost")
+    port = free_port()
+    folder = tmp_path_factory.mktemp("prometheus")
+    prometheus = Prometheus(folder, alertmanager=port, instance=host.name, probed=f"http://{host.address}/")
+    yield Watch(host, prometheus, port)
+    prometheus.stop()
+
+
+@pytest.fixture
+def tell_story(
+    request: pytest.FixtureRequest, watch: Watch, tmp_path: Path, wakeless_server: StartsServer
+) -> Iterator[TellsStory]:
+    """Give what sets a story up; it ends with the test."""
     host: Host = request.getfixturevalue("testhost")
     host.run("rm -f /root/story-*; systemctl start webapp")
     told: list[Story] = []
@@ -122,7 +143,7 @@ def tell_story(request: pytest.FixtureRequest, tmp_path: Path, wakeless_server: 
         sent_token: str = TOKEN,
     ) -> Story:
         """``asks``: Wakeless asks Alertmanager's API, and hears no resolve message."""
-        port = free_port()
+        port = watch.alertmanager_port
         # A copy: what was pinned stays so, whatever the host does to its keys.
         known_hosts = tmp_path / "known_hosts"
         known_hosts.write_text(host.known_hosts.read_text())
@@ -138,28 +159,17 @@ def tell_story(request: pytest.FixtureRequest, tmp_path: Path, wakeless_server: 
             rules=rules,
         )
         server = wakeless_server(settings, {key: script})
-        folder = tmp_path / "monitoring"
+        folder = tmp_path / "alertmanager"
         folder.mkdir()
-        stack = PrometheusStack(
-            folder,
-            port=port,
-            instance=host.name,
-            probed=f"http://{host.address}/",
-            wakeless=server.url,
-            token=sent_token,
-            send_resolved=not asks,
-        )
-        story = Story(host=host, stack=stack, wakeless=server, known_hosts=known_hosts)
+        alertmanager = Alertmanager(folder, port=port, wakeless=server.url, token=sent_token, send_resolved=not asks)
+        story = Story(host=host, alertmanager=alertmanager, wakeless=server, known_hosts=known_hosts)
         told.append(story)
-        stack.start()
+        alertmanager.wait_until_ready()
+        watch.prometheus.wait_until_all_is_well()
         return story
 
     yield begin
     for story in told:
-        story.stack.stop()
+        story.alertmanager.stop()
         if story.wakeless.process is not None and story.wakeless.process.poll() is None:
-            try:
-                story.wakeless.stop()
-            except subprocess.TimeoutExpired:
-                story.wakeless.kill()
-                raise
+            story.wakeless.stop()

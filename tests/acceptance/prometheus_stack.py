@@ -71,68 +71,20 @@ def missing_programs() -> str:
     return f"Debian's packages {' and '.join(missing)} are not installed" if missing else ""
 
 
-class PrometheusStack:
-    """A prober of one web address, Prometheus with one rule about it, and Alertmanager that tells Wakeless."""
+class _Programs:
+    """Processes, and what they said, in one folder."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        port: int,
-        instance: str,
-        probed: str,
-        wakeless: str,
-        token: str,
-        send_resolved: bool,
-    ) -> None:
-        """``port`` is Alertmanager's; ``instance`` the label of ``probed``, a URL; ``wakeless`` another."""
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.token_file = folder / "token"
-        self.token_file.write_text(token)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._alertmanager, self._prometheus, self._prober = port, free_port(), 0
-        self.alertmanager_url = f"http://127.0.0.1:{self._alertmanager}"
-        self._probed, self._instance = probed, instance
-        (folder / "alertmanager.yml").write_text(
-            ALERTMANAGER.format(wakeless=wakeless, send_resolved=json.dumps(send_resolved), token_file=self.token_file)
-        )
-        (folder / "rules.yml").write_text(RULES)
         self.client = httpx.Client(trust_env=False, timeout=5)
-
-    def start(self) -> None:
-        """Start all three; return when they answer and the first probes said that all is well."""
-        command = [sys.executable, str(PROBER)]
-        prober = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.processes["prober"] = prober
-        assert prober.stdout is not None
-        self._prober = int(prober.stdout.readline())
-        self._run(
-            "prometheus-alertmanager",
-            f"--config.file={self.folder}/alertmanager.yml",
-            f"--storage.path={self.folder}/alertmanager",
-            f"--web.listen-address=127.0.0.1:{self._alertmanager}",
-            "--cluster.listen-address=",
-        )
-        (self.folder / "prometheus.yml").write_text(
-            PROMETHEUS.format(
-                alertmanager=self._alertmanager, probed=self._probed, prober=self._prober, instance=self._instance
-            )
-        )
-        self._run(
-            "prometheus",
-            f"--config.file={self.folder}/prometheus.yml",
-            f"--storage.tsdb.path={self.folder}/prometheus",
-            f"--web.listen-address=127.0.0.1:{self._prometheus}",
-        )
-        until(lambda: self._value("probe_success") == "1", 20, self.log)
-        until(lambda: self._answers(f"{self.alertmanager_url}/-/ready"), 20, self.log)
+        self._processes: list[subprocess.Popen[bytes]] = []
 
     def stop(self) -> None:
         """End all that was started."""
         self.client.close()
-        for process in self.processes.values():
+        for process in self._processes:
             process.terminate()
-        for process in self.processes.values():
+        for process in self._processes:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
@@ -143,36 +95,89 @@ class PrometheusStack:
 
     def log(self) -> str:
         """Return the end of what they said."""
-        texts = [path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log"))]
-        return "\n".join(texts)
-
-    def alerts(self) -> list[dict[str, Any]]:
-        """Return what Alertmanager's API lists: every alert that is not resolved."""
-        found: list[dict[str, Any]] = self.client.get(f"{self.alertmanager_url}/api/v2/alerts").json()
-        return found
-
-    def notifications(self, outcome: str = "") -> int:
-        """Return how many webhooks Alertmanager sent, or how many of them ``failed``."""
-        name = f"alertmanager_notifications_{outcome + '_' if outcome else ''}total"
-        lines = self.client.get(f"{self.alertmanager_url}/metrics").text.splitlines()
-        return int(float(next(line.split()[-1] for line in lines if line.startswith(f'{name}{{integration="webhook"'))))
+        return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log")))
 
     def _run(self, program: str, *arguments: str) -> None:
         with (self.folder / f"{program}.log").open("ab") as log:
-            self.processes[program] = subprocess.Popen([program, *arguments], cwd=self.folder, stdout=log, stderr=log)
+            self._processes.append(subprocess.Popen([program, *arguments], cwd=self.folder, stdout=log, stderr=log))
+
+    def _check(self) -> None:
+        assert all(process.poll() is None for process in self._processes), self.log()
+
+
+class Alertmanager(_Programs):
+    """Tells Wakeless what Prometheus tells it."""
+
+    def __init__(self, folder: Path, *, port: int, wakeless: str, token: str, send_resolved: bool) -> None:
+        super().__init__(folder)
+        self.url = f"http://127.0.0.1:{port}"
+        self.token_file = folder / "token"
+        self.token_file.write_text(token)
+        (folder / "alertmanager.yml").write_text(
+            ALERTMANAGER.format(wakeless=wakeless, send_resolved=json.dumps(send_resolved), token_file=self.token_file)
+        )
+        self._run(
+            "prometheus-alertmanager",
+            f"--config.file={folder}/alertmanager.yml",
+            f"--storage.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return as soon as it answers."""
+        until(self._is_ready, 20, self.log)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return what its API lists: every alert that is not resolved."""
+        found: list[dict[str, Any]] = self.client.get(f"{self.url}/api/v2/alerts").json()
+        return found
+
+    def notifications(self, outcome: str = "") -> int:
+        """Return how many webhooks it sent, or how many of them ``failed``."""
+        name = f"alertmanager_notifications_{outcome + '_' if outcome else ''}total"
+        lines = self.client.get(f"{self.url}/metrics").text.splitlines()
+        return int(float(next(line.split()[-1] for line in lines if line.startswith(f'{name}{{integration="webhook"'))))
+
+    def _is_ready(self) -> bool:
+        self._check()
+        try:
+            return self.client.get(f"{self.url}/-/ready").is_success
+        except httpx.TransportError:
+            return False
+
+
+class Prometheus(_Programs):
+    """Watches one web address, whose label ``instance`` is given, with one rule; tells Alertmanager on some port."""
+
+    def __init__(self, folder: Path, *, alertmanager: int, instance: str, probed: str) -> None:
+        super().__init__(folder)
+        prober = subprocess.Popen([sys.executable, str(PROBER)], stdout=subprocess.PIPE)
+        self._processes.append(prober)
+        assert prober.stdout is not None
+        port = free_port()
+        self._url = f"http://127.0.0.1:{port}/api/v1/query"
+        (folder / "rules.yml").write_text(RULES)
+        (folder / "prometheus.yml").write_text(
+            PROMETHEUS.format(
+                alertmanager=alertmanager, probed=probed, prober=int(prober.stdout.readline()), instance=instance
+            )
+        )
+        self._run(
+            "prometheus",
+            f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        )
+
+    def wait_until_all_is_well(self) -> None:
+        """Return as soon as the address was seen to answer, and no alert is left."""
+        until(lambda: self._value("sum(probe_success) unless on() ALERTS") == "1", 30, self.log)
 
     def _value(self, query: str) -> str | None:
-        for process in self.processes.values():
-            assert process.poll() is None, self.log()
+        self._check()
         try:
-            url = f"http://127.0.0.1:{self._prometheus}/api/v1/query"
-            answer = self.client.get(url, params={"query": query}).json()
+            answer = self.client.get(self._url, params={"query": query}).json()
             return str(answer["data"]["result"][0]["value"][1])
         except (httpx.TransportError, ValueError, KeyError, IndexError):
             return None
-
-    def _answers(self, url: str) -> bool:
-        try:
-            return self.client.get(url).is_success
-        except httpx.TransportError:
-            return False

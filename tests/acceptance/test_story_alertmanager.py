@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.acceptance.alertmanager_story import TOKEN, TellsStory, kinds, tell_story
+from tests.acceptance.alertmanager_story import TOKEN, TellsStory, kinds, tell_story, watch
 from tests.acceptance.wakeless_server import until
 from tests.testhost.fixture import booted_testhost, testhost
 
 # Fixtures; this list is what makes them ones of this module.
-__all__ = ["booted_testhost", "tell_story", "testhost"]
+__all__ = ["booted_testhost", "tell_story", "testhost", "watch"]
 
 # The time limit is for a machine that has to build the test host's root file system first.
 pytestmark = [pytest.mark.root, pytest.mark.timeout(900), pytest.mark.xdist_group("story: alertmanager")]
@@ -40,7 +40,7 @@ def test_a_stopped_service_is_started_and_alertmanagers_message_resolves_the_inc
     assert kinds(incident) == [
         *("incident.opened", "plan.found", "attempt.began", "attempt.ended", "alarm.reported", "incident.resolved")
     ]
-    assert story.stack.alerts() == []
+    assert story.alertmanager.alerts() == []
     # The service goes down again: an episode of its own, and an incident of its own.
     story.stop_webapp()
     again = story.resolved(story.next_incident(incident["id"]))
@@ -59,7 +59,7 @@ def test_a_rule_names_the_script_and_the_login_becomes_root_by_sudo_and_alertman
     assert story.output(attempt) == f"webapp on {story.host.name} does not answer\nroot\nactive\n"
     assert "deploy : " in story.host.run("journalctl -q -o cat _COMM=sudo --since=-2min")
     # No message said so: Alertmanager was told to send none (it counts it all the same), and it was asked instead.
-    until(lambda: story.stack.notifications() == 2, why=story.stack.log)
+    until(lambda: story.alertmanager.notifications() == 2, why=story.alertmanager.log)
     incident = story.wakeless.incident(incident["id"])
     assert kinds(incident) == ["incident.opened", "plan.found", "attempt.began", "attempt.ended", "incident.resolved"]
 
@@ -68,7 +68,7 @@ def test_an_alert_that_fires_while_wakeless_is_down_is_remediated_when_it_is_bac
     story = tell_story()
     story.wakeless.kill()
     story.stop_webapp()
-    until(story.stack.alerts, why=story.stack.log)
+    until(story.alertmanager.alerts, why=story.alertmanager.log)
     story.wakeless.start()
     incident = story.resolved(story.incident())
     assert [attempt["result"] for attempt in incident["attempts"]] == ["succeeded"]
@@ -77,10 +77,10 @@ def test_an_alert_that_fires_while_wakeless_is_down_is_remediated_when_it_is_bac
 def test_a_wrong_token_is_refused_and_what_it_kept_back_arrives_once_it_is_right(tell_story: TellsStory) -> None:
     story = tell_story(sent_token="somebody-elses")
     story.stop_webapp()
-    until(lambda: story.stack.notifications("failed"), why=story.stack.log)
-    assert "401" in story.stack.log()
+    until(lambda: story.alertmanager.notifications("failed"), why=story.alertmanager.log)
+    assert "401" in story.alertmanager.log()
     assert story.wakeless.get("/v1/incidents")["incidents"] == []
     # Alertmanager reads the file for every request, and tries again at the group's next interval.
-    story.stack.token_file.write_text(TOKEN)
+    story.alertmanager.token_file.write_text(TOKEN)
     story.resolved(story.incident())
     assert story.host.is_active("webapp")

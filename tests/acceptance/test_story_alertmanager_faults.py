@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.acceptance.alertmanager_story import Story, TellsStory, kinds, tell_story
+from tests.acceptance.alertmanager_story import Story, TellsStory, kinds, tell_story, watch
 from tests.acceptance.wakeless_server import until
 from tests.testhost.fixture import booted_testhost, testhost
 
 # Fixtures; this list is what makes them ones of this module.
-__all__ = ["booted_testhost", "tell_story", "testhost"]
+__all__ = ["booted_testhost", "tell_story", "testhost", "watch"]
 
 # The time limit is for a machine that has to build the test host's root file system first.
 pytestmark = [pytest.mark.root, pytest.mark.timeout(900), pytest.mark.xdist_group("story: alertmanager faults")]
@@ -47,16 +47,16 @@ def test_wakeless_that_is_killed_while_the_script_runs_finds_it_again_and_hears_
     assert story.wakeless.incident(incident_id)["status"] == "remediating"
     # Once more; this time the script ends, and the alert is resolved, while nobody listens.
     story.wakeless.kill()
-    sent = story.stack.notifications()
+    sent = story.alertmanager.notifications()
     story.host.run("touch /root/story-go")
     story.wait_for_file("/root/story-ended")
-    until(lambda: not story.stack.alerts(), why=story.stack.log)
-    until(lambda: "connection refused" in story.stack.log(), why=story.stack.log)
+    until(lambda: not story.alertmanager.alerts(), why=story.alertmanager.log)
+    until(lambda: "connection refused" in story.alertmanager.log(), why=story.alertmanager.log)
     story.wakeless.start()
     incident = story.resolved(incident_id)
     assert_one_run(story, incident)
     assert kinds(incident).count("attempt.began") == kinds(incident).count("attempt.ended") == 1
-    assert story.stack.notifications() > sent
+    assert story.alertmanager.notifications() > sent
 
 
 def test_a_cut_network_neither_stops_nor_repeats_what_runs(tell_story: TellsStory) -> None:
