@@ -183,7 +183,8 @@ class Service:
         """Say whether alarms can be taken in: whether the journal takes a commit."""
         try:
             async with asyncio.timeout(5):
-                await self._db.write(lambda db: None)
+                # It must write something: an empty commit succeeds on a full disk too.
+                await self._db.write(lambda db: db.execute("PRAGMA user_version = 0"))
         except (WakelessError, TimeoutError) as error:
             return False, {"journal": str(error) or "no commit within 5 s"}
         return True, {"journal": "ok", "automation": self.automation()["enabled"]}
