@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 1024 * 1024
 #: Bytes that a compressed request may expand to.
 MAX_EXPANDED = 10 * 1024 * 1024
+#: gzip streams one behind the other in a body. Clients send one; the time that they take grows with their square.
+MAX_MEMBERS = 64
 
 _INTERNAL = "The request processing has failed because of an unknown error, exception or failure."
 
@@ -220,6 +222,8 @@ def inflate(request: WireRequest, limit: int) -> bytes:
     room, rest = limit, request.body
     try:
         while rest:
+            if len(expanded) == MAX_MEMBERS:
+                raise AwsError("MalformedInput", f"The compressed request body has more than {MAX_MEMBERS} parts")
             member = zlib.decompressobj(wbits=31)
             chunk = member.decompress(rest, room + 1)
             room -= len(chunk)

@@ -24,6 +24,10 @@ Parser = Callable[[object, Violations], object]
 Facts = Mapping[str, Any]
 _SizeCheck = Callable[[list[Any], Violations], bool]
 
+#: Members of one list; no operation takes more than a thousand. Millions of empty ones fit into a request, and each
+#: would be checked and complained about.
+MAX_ITEMS = 10_000
+
 _INTEGER_RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
 
@@ -133,6 +137,8 @@ class Compiler:
 def _list(take_apart: Callable[[object], list[object]], member: Parser, check: _SizeCheck | None) -> Parser:
     def parse(raw: object, violations: Violations) -> object:
         items = take_apart(raw)
+        if len(items) > MAX_ITEMS:
+            raise Malformed(f"a list has more than {MAX_ITEMS} members")
         if check is not None and not check(items, violations):
             return items
         parsed = []
