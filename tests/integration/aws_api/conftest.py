@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
-import os
 import socket
-import subprocess
-import sys
 import threading
-import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +15,7 @@ import botocore.model
 import pytest
 import uvicorn
 from botocore.config import Config
+from tests import aws_clients
 
 from wakeless.core.clock import SystemClock
 from wakeless.core.secret import Secret
@@ -40,18 +35,6 @@ KEYS = [
         access_key_id=SESSION[0], secret_access_key=Secret(SESSION[1]), session_token=Secret(SESSION[2]), caller=CALLER
     ),
 ]
-
-#: What pip is asked for.  Old releases need companions of their time; one of them pins a PyYAML that no longer builds.
-CLIENTS: dict[str, list[list[str]]] = {
-    "boto3-1.18": [["boto3==1.18.65", "urllib3<2"]],
-    "boto3-1.34": [["boto3==1.34.162"]],
-    "awscli-1.20": [
-        ["--no-deps", "awscli==1.20.65"],
-        ["botocore==1.21.65", "docutils<0.16", "s3transfer<0.6", "PyYAML<7", "colorama<0.4.4", "rsa<4.8", "urllib3<2"],
-    ],
-    "awscli-1.33": [["awscli==1.33.44"]],
-    "awscli-1": [["awscli>=1.45,<2"]],
-}
 
 
 @dataclass(frozen=True)
@@ -138,36 +121,7 @@ def open_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint
 @pytest.fixture(scope="session")
 def client_environment() -> Callable[[str], Path]:
     """Make, once and for all test runs, an environment with an old client; skip if it cannot be had."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wakeless-test-clients"
-
-    def make(name: str) -> Path:
-        version = f"py{sys.version_info.major}.{sys.version_info.minor}"
-        folder = cache / f"{name}-{version}"
-        folder.mkdir(parents=True, exist_ok=True)
-        done = folder / "complete"
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            wanted = json.dumps(CLIENTS[name])
-            if not done.exists() or done.read_text() != wanted:
-                done.unlink(missing_ok=True)
-                _build(folder / "venv", CLIENTS[name])
-                done.write_text(wanted)
-        return folder / "venv" / "bin"
-
-    return make
-
-
-def _build(folder: Path, requests: list[list[str]]) -> None:
-    try:
-        venv.create(folder, with_pip=True, clear=True)
-    except subprocess.CalledProcessError as error:  # Debian's Python without python3-venv
-        pytest.skip(f"no virtual environment can be made: {error}")
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
-    for request in requests:
-        result = subprocess.run([*pip, *request], capture_output=True, text=True, timeout=400, check=False)
-        if result.returncode != 0:
-            last = result.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            pytest.skip(f"pip cannot get {' '.join(request)}: {last[0]}")
+    return aws_clients.client_folder
 
 
 @pytest.fixture(scope="session")
@@ -175,19 +129,7 @@ def client_variables() -> Callable[[Endpoint], dict[str, str]]:
     """Return the environment of a client process."""
 
     def variables(endpoint: Endpoint) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_PAGER": "",
-            "NO_PROXY": "127.0.0.1",
-            "WAKELESS_ENDPOINT": endpoint.url,
-        }
+        return aws_clients.client_variables(endpoint.url, ACCESS_KEY, SECRET_KEY)
 
     return variables
 
