@@ -29,8 +29,14 @@ STATUS_STYLES: Mapping[str, str] = {
     "INSUFFICIENT_DATA": "yellow",
 }
 
-# Everything below a blank but tab and line end, DEL, and the second control block: a terminal might obey it.
-_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127, *range(128, 160)) if code not in (9, 10)}
+#: DEL, the second control block, what ends lines or turns the direction of writing, and halves of characters: a
+#: terminal might obey it, or show a text in another order than it has (https://trojansource.codes).
+_TRICKS = (127, *range(128, 160), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+_HALVES = range(0xD800, 0xE000)
+# Of what stands below a blank, only tab and line end are left.
+_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *_TRICKS, *_HALVES) if code not in (9, 10)}
+# Inside JSON, where all of these can only stand in strings, they are written as escapes: no program sees a difference.
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in (*_TRICKS, *_HALVES)}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -43,7 +49,7 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(value: object, *, compact: bool = False) -> None:
     """Print JSON values: indented, or as one line of a stream."""
     text = json.dumps(value, ensure_ascii=False, indent=None if compact else 2)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(_JSON_ESCAPES) + "\n")
     sys.stdout.flush()
 
 

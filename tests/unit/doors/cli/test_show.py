@@ -1,16 +1,30 @@
 """What is printed for people cannot drive their terminal, and reads well."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeless.doors.cli.show import about, clean, line, local, moment, seconds
+from wakeless.doors.cli.show import about, clean, line, local, moment, print_json, seconds
 
 
 def test_terminal_commands_in_text_from_outside_are_made_harmless() -> None:
     assert clean("a\x1b[2Jb\x07\x9bc") == "a�[2Jb��c"
+
+
+def test_text_is_shown_in_the_order_it_has() -> None:
+    assert clean("a\u202eb\u2066c\u2028d\ufeffe") == "a�b�c�d�e"
+
+
+def test_json_does_not_drive_a_terminal_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"na\x9bme": "\x1b[2J\x9b2J\u202e\u2028 é “quoted” \ud800 \x7f"}
+    print_json(value, compact=True)
+    out = capsys.readouterr().out
+    assert out.rstrip("\n").isprintable()
+    assert "é “quoted”" in out
+    assert json.loads(out) == value
 
 
 def test_lines_and_tabs_are_kept_and_windows_line_ends_become_ours() -> None:
