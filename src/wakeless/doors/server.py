@@ -82,7 +82,11 @@ def create_app(settings: Settings, parts: Running) -> ASGIApp:
     """Return the ASGI application of all doors."""
     service = parts.service
     aws = AwsApi(service, _verifier(settings), SystemClock(), region=settings.region)
-    http = create_http_api(service, _http_config(settings))
+    return join_doors(aws, create_http_api(service, _http_config(settings)))
+
+
+def join_doors(aws: ASGIApp, http: ASGIApp) -> ASGIApp:
+    """Return one application: AWS requests go to one door, everything else to the other."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if is_aws_request(scope):
@@ -95,18 +99,7 @@ def create_app(settings: Settings, parts: Running) -> ASGIApp:
 
 async def _serve(settings: Settings, sock: socket.socket) -> None:
     async with running(settings) as parts:
-        config = uvicorn.Config(
-            create_app(settings, parts),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            http=BoundedHttp,
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE,
-            backlog=BACKLOG,
-        )
-        server = uvicorn.Server(config)
+        server = create_server(create_app(settings, parts))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -116,7 +109,7 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
         logger.info(
             "Wakeless %s listens on http://%s:%d", __version__, shown, port, extra={"action": "listening", "port": port}
         )
-        _spare_the_collector()
+        spare_the_collector()
         serving = asyncio.create_task(server._serve([sock]))
         stopping = asyncio.create_task(stop.wait())
         ends: set[asyncio.Future[Any]] = {serving, stopping, parts.failed}
@@ -129,7 +122,24 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
             parts.failed.result()
 
 
-def _spare_the_collector() -> None:
+def create_server(app: ASGIApp) -> uvicorn.Server:
+    """Return the HTTP server in front of an application."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            http=BoundedHttp,
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+            backlog=BACKLOG,
+        )
+    )
+
+
+def spare_the_collector() -> None:
     """Keep what lives for ever out of garbage collection, and collect less often: a third less time a request."""
     gc.collect()
     gc.freeze()

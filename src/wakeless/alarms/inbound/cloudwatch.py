@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -117,7 +118,7 @@ def make_alarm(
     return Alarm(
         source="cloudwatch",
         fingerprint=fingerprint,
-        dedup_key=f"{fingerprint}|{state}|{changed_at.isoformat()}",
+        dedup_key=f"{fingerprint}|{state.value}|{changed_at.isoformat()}",
         state=state,
         name=identity.name,
         changed_at=changed_at,
@@ -151,7 +152,15 @@ def read_previous_state(fields: Fields, key: str) -> AlarmState | None:
 
 def split_arn(text: str | None) -> Arn | None:
     """Return the parts of an ARN, or None when it is none."""
-    found = _ARN.match(text) if text else None
+    if not text:
+        return None
+    # One reading asks three times for the same; what is remembered must not be as large as a sender likes.
+    return _split_arn(text) if len(text) <= MAX_NAME else _split_arn.__wrapped__(text)
+
+
+@lru_cache(maxsize=512)
+def _split_arn(text: str) -> Arn | None:
+    found = _ARN.match(text)
     return Arn(found[1], found[2], found[3]) if found else None
 
 

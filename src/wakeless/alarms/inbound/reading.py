@@ -105,13 +105,22 @@ def join(path: str, key: str) -> str:
 class Fields:
     """One JSON object being read: every accessor returns a usable value and notes what is wrong with the given one."""
 
-    __slots__ = ("_problems_before", "findings", "path", "values")
+    __slots__ = ("_key", "_parent", "_problems_before", "findings", "values")
 
-    def __init__(self, values: Mapping[str, object], path: str, findings: Findings) -> None:
+    def __init__(
+        self, values: Mapping[str, object], path: str, findings: Findings, parent: Fields | None = None
+    ) -> None:
+        """``path`` is the place of these values in the payload, or in ``parent``."""
         self.values = values
-        self.path = path
+        self._key = path
+        self._parent = parent
         self.findings = findings
         self._problems_before = len(findings.problems)
+
+    @property
+    def path(self) -> str:
+        """The place of these values in the payload; put together only when there is something to tell of it."""
+        return self._key if self._parent is None else join(self._parent.path, self._key)
 
     @property
     def flawed(self) -> bool:
@@ -125,6 +134,8 @@ class Fields:
     def name(self, key: str) -> str | None:
         """Return a short string, or None when absent, null or empty."""
         value = self.values.get(key)
+        if type(value) is str and 0 < len(value) <= MAX_NAME:
+            return value
         if value is None or value == "":
             return None
         if not isinstance(value, str):
@@ -196,7 +207,7 @@ class Fields:
         if not isinstance(value, dict):
             self.problem(key, f"must be an object, is {kind(value)}")
             return None
-        return Fields(value, join(self.path, key), self.findings)
+        return Fields(value, key, self.findings, self)
 
     def parts(self, key: str) -> Iterator[Fields]:
         """Go through the list of objects under ``key``; nothing when absent or null."""
@@ -208,7 +219,7 @@ class Fields:
             return
         for index, entry in enumerate(value):
             if isinstance(entry, dict):
-                yield Fields(entry, f"{join(self.path, key)}[{index}]", self.findings)
+                yield Fields(entry, f"{key}[{index}]", self.findings, self)
             else:
                 self.problem(f"{key}[{index}]", f"must be an object, is {kind(entry)}")
 
