@@ -6,6 +6,7 @@ It holds nothing that is not in the journal. A restart asks `next_todo` of every
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
@@ -183,10 +184,9 @@ class Conductor:
             except Unavailable as error:
                 logger.warning("What is due cannot be read: %s", error, extra={"action": "time_setback"})
                 wait = SETBACK
-            try:
-                await asyncio.wait_for(self._timer.wait(), wait)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._timer.wait()
 
     def _wake_due(self, now: datetime) -> float:
         """Wake those whose time has come; return the seconds until the next look."""

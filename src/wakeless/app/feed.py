@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -58,10 +59,10 @@ class Feed:
                 async with self._news:
                     self._news.notify_all()
             if len(entries) < PAGE:
-                try:
-                    await asyncio.wait_for(self._kicked.wait(), LOOK)
-                except TimeoutError:
-                    continue
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the event.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self._kicked.wait()
 
     async def end_streams(self) -> None:
         """End every stream: the server is about to stop, and they would hold it up."""

@@ -55,4 +55,6 @@ class EvaluationLoop:
         seconds = LONGEST_SLEEP if due is None else min(due - self._clock.now().timestamp(), LONGEST_SLEEP)
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(sooner.wait(), seconds)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the event.
+                async with asyncio.timeout(seconds):
+                    await sooner.wait()

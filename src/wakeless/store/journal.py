@@ -350,9 +350,14 @@ def put_message(
     db.execute(_SQL["put_message"], row)
 
 
-def due_messages(db: sqlite3.Connection, now: datetime, limit: int) -> list[Delivery]:
-    """Return deliveries to be tried now."""
-    rows = db.execute(_SQL["due_messages"], {"now": now.timestamp(), "limit": limit})
+def waiting_channels(db: sqlite3.Connection) -> list[str]:
+    """Return the channels that a message waits for."""
+    return [row[0] for row in db.execute(_SQL["waiting_channels"])]
+
+
+def due_messages(db: sqlite3.Connection, channel: str, now: datetime, limit: int) -> list[Delivery]:
+    """Return deliveries to be tried now through one channel; none whose incident has an earlier one waiting there."""
+    rows = db.execute(_SQL["due_messages"], {"channel": channel, "now": now.timestamp(), "limit": limit})
     return [
         Delivery(
             id=row[0],
@@ -367,9 +372,9 @@ def due_messages(db: sqlite3.Connection, now: datetime, limit: int) -> list[Deli
     ]
 
 
-def next_message(db: sqlite3.Connection) -> datetime | None:
-    """Return when the next delivery is due."""
-    row = db.execute(_SQL["next_message"]).fetchone()
+def next_message(db: sqlite3.Connection, now: datetime) -> datetime | None:
+    """Return when the next delivery becomes due that is not due yet."""
+    row = db.execute(_SQL["next_message"], {"now": now.timestamp()}).fetchone()
     return moment(row[0]) if row[0] is not None else None
 
 
@@ -394,14 +399,13 @@ def first_reference(db: sqlite3.Connection, incident_id: str, channel: str) -> s
     return row[0] if row else None
 
 
-def has_earlier_pending(db: sqlite3.Connection, delivery: Delivery) -> bool:
-    """Say whether an earlier message about the same incident still waits for the same channel."""
-    row = {"incident_id": delivery.incident_id, "channel": delivery.channel, "id": delivery.id}
-    return db.execute(_SQL["earlier_pending"], row).fetchone() is not None
+def is_told(db: sqlite3.Connection, incident_id: str, channel: str) -> bool:
+    """Say whether the channel took a message about this incident."""
+    return db.execute(_SQL["is_told"], {"incident_id": incident_id, "channel": channel}).fetchone() is not None
 
 
 def told_channels(db: sqlite3.Connection, incident_id: str) -> tuple[str, ...]:
-    """Return the channels that were told of this incident."""
+    """Return the channels that were told of this incident, or are about to be."""
     return tuple(row[0] for row in db.execute(_SQL["told_channels"], {"incident_id": incident_id}))
 
 

@@ -111,12 +111,20 @@ SELECT opened_at FROM incidents WHERE fingerprint = :fingerprint AND opened_at >
 INSERT INTO outbox (id, incident_id, channel, kind, reason, created_at, next_at)
 VALUES (:id, :incident_id, :channel, :kind, :reason, :now, :now)
 
--- due_messages: deliveries to be tried now
-SELECT id, incident_id, channel, kind, reason, tries, created_at FROM outbox
-WHERE status = 'pending' AND next_at <= :now ORDER BY next_at LIMIT :limit
+-- waiting_channels: channels that a message waits for
+SELECT DISTINCT channel FROM outbox WHERE status = 'pending'
 
--- next_message: when the next delivery is due
-SELECT min(next_at) FROM outbox WHERE status = 'pending'
+-- due_messages: deliveries to be tried now through one channel; each incident's in order, so that no end overtakes its beginning
+SELECT id, incident_id, channel, kind, reason, tries, created_at FROM outbox AS one
+WHERE status = 'pending' AND channel = :channel AND next_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM outbox AS earlier
+    WHERE earlier.incident_id = one.incident_id AND earlier.channel = one.channel AND earlier.status = 'pending'
+        AND earlier.id < one.id
+)
+ORDER BY next_at, id LIMIT :limit
+
+-- next_message: when the next delivery becomes due
+SELECT min(next_at) FROM outbox WHERE status = 'pending' AND next_at > :now
 
 -- message_sent: the channel has it
 UPDATE outbox SET status = 'sent', tries = tries + 1, sent_at = :now, reference = :reference, error = '' WHERE id = :id
@@ -131,12 +139,12 @@ UPDATE outbox SET status = 'failed', tries = tries + 1, error = :error WHERE id 
 SELECT reference FROM outbox
 WHERE incident_id = :incident_id AND channel = :channel AND status = 'sent' AND reference <> '' ORDER BY sent_at LIMIT 1
 
--- earlier_pending: whether an earlier message about this incident still waits for this channel
-SELECT 1 FROM outbox
-WHERE incident_id = :incident_id AND channel = :channel AND status = 'pending' AND id < :id LIMIT 1
+-- is_told: whether a channel took a message about this incident
+SELECT 1 FROM outbox WHERE incident_id = :incident_id AND channel = :channel AND status = 'sent' LIMIT 1
 
--- told_channels: channels that were told of this incident
-SELECT DISTINCT channel FROM outbox WHERE incident_id = :incident_id AND kind <> 'incident.resolved'
+-- told_channels: channels that were told of this incident, or are about to be
+SELECT DISTINCT channel FROM outbox
+WHERE incident_id = :incident_id AND kind <> 'incident.resolved' AND status <> 'failed'
 
 -- messages_of: an incident's deliveries
 SELECT id, channel, kind, reason, status, tries, created_at, sent_at, next_at, reference, error FROM outbox

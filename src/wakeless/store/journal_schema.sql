@@ -94,7 +94,7 @@ CREATE TABLE outbox (
     reference TEXT NOT NULL DEFAULT '',
     error TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
-CREATE INDEX outbox_due ON outbox (next_at) WHERE status = 'pending';
+CREATE INDEX outbox_due ON outbox (channel, next_at) WHERE status = 'pending';
 CREATE INDEX outbox_of_incident ON outbox (incident_id, created_at);
 
 -- Single values that a person set: the kill switch.

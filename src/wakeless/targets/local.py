@@ -88,7 +88,8 @@ class LocalTarget:
                 await asyncio.sleep(min(pause, left))
             else:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(end.wait(), min(pause, left))
+                    async with asyncio.timeout(min(pause, left)):
+                        await end.wait()
             pause = min(pause * 1.5, longest)
 
     async def cancel(self, attempt_id: str) -> None:
