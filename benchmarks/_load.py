@@ -1,6 +1,6 @@
 """A load of HTTP requests from a process of its own, as cheap as Python can make it.
 
-python benchmarks/_load.py PORT CONNECTIONS < requests      (one JSON string a line: the whole request)
+python benchmarks/_load.py PORT CONNECTIONS < requests      (one JSON string a line: a whole request, a character a byte)
 Prints one JSON object: seconds, how many answers of each status, and the latencies' percentiles in milliseconds.
 """
 
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import Counter
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -67,7 +68,7 @@ async def main(port: int, connections: int, requests: list[bytes]) -> dict[str, 
     began = time.perf_counter()
     for _ in range(connections):
         done: asyncio.Future[None] = loop.create_future()
-        _, connection = await loop.create_connection(lambda done=done: Connection(requests, done), "127.0.0.1", port)
+        _, connection = await loop.create_connection(partial(Connection, requests, done), "127.0.0.1", port)
         made.append(connection)
         dones.append(done)
     await asyncio.gather(*dones)
@@ -89,5 +90,5 @@ async def main(port: int, connections: int, requests: list[bytes]) -> dict[str, 
 
 if __name__ == "__main__":
     port, connections = int(sys.argv[1]), int(sys.argv[2])
-    bodies = [json.loads(line).encode() for line in sys.stdin]
+    bodies = [json.loads(line).encode("latin-1") for line in sys.stdin]
     print(json.dumps(uvloop.run(main(port, connections, bodies))))
