@@ -121,6 +121,7 @@ class LocalTarget:
         return os.path.join(self._root, ".removed", attempt_id)
 
     def _start(self, attempt_id: str, files: Sequence[RunFile], ended: Callable[[], None]) -> Observation:
+        self._own_root()
         if os.path.lexists(self._mark(attempt_id)):
             return Observation(status=CommandStatus.ABSENT, detail="it ended, and its run folder was removed")
         run = self._folder(attempt_id)
@@ -246,6 +247,18 @@ class LocalTarget:
             raise TargetRefused(f"{self._root} cannot be made: {error.strerror}; set runs_root") from error
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise TargetRefused(f"{self._root} cannot be written; set runs_root, or give it to us")
+        self._own_root()
+
+    def _own_root(self) -> None:
+        """Make sure that the folder for runs is ours alone: who may write there decides what we run."""
+        try:
+            owners = {os.lstat(self._root).st_uid, (folder := os.stat(self._root)).st_uid}
+        except OSError:
+            return  # it is not there yet, or whoever makes it says why it cannot be
+        if not owners <= {0, os.geteuid()}:
+            raise TargetRefused(f"{self._root} belongs to somebody else: remove it, or set another runs_root")
+        if folder.st_mode & 0o022:
+            raise TargetRefused(f"others may write to {self._root}: chmod go-w it, or set another runs_root")
 
 
 def _may_begin(run: str) -> bool:
