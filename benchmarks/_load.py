@@ -1,6 +1,6 @@
 """A load of HTTP requests from a process of its own, as cheap as Python can make it.
 
-python benchmarks/_load.py PORT CONNECTIONS < requests      (one JSON string a line: a whole request, a character a byte)
+python benchmarks/_load.py PORT CONNECTIONS < requests      (a JSON string a line: a request, a character a byte)
 Prints one JSON object: seconds, how many answers of each status, and the latencies' percentiles in milliseconds.
 """
 
