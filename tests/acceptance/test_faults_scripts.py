@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.conftest import StartsServer
-from tests.acceptance.wakeless_server import WakelessServer, free_port, until
+from tests.acceptance.wakeless_server import WakelessServer, until
 from tests.contract.targets.servers import Server as SshServer
 
 pytestmark = pytest.mark.xdist_group("faults: scripts")
@@ -21,8 +21,6 @@ channels: {{quiet: {{kind: console, stderr: false}}}}
 escalate_to: [quiet]
 targets:
   - {{name: here, local: {{}}}}
-  - name: down
-    ssh: {{host: 127.0.0.1, port: {closed}, user: nobody, agent: false, key_file: {key}, known_hosts: {known}}}
   - name: moved
     ssh:
       host: 127.0.0.1
@@ -40,7 +38,6 @@ defaults:
   limits: {{cooldown: 0s, per_hour: 1000, concurrent: 100, per_target: 100, flapping: 1000}}
 rules:
   - {{name: brief, match: {{namespace: Brief}}, timeout: 1s}}
-  - {{name: down, match: {{namespace: Down}}, script: ordinary.sh, target: down, parameters: {{marks: /dev/null}}}}
   - {{name: moved, match: {{namespace: Moved}}, script: ordinary.sh, target: moved, parameters: {{marks: {marks}}}}}
 """
 SCRIPTS: dict[str, str | bytes] = {
@@ -78,7 +75,6 @@ def shared(
 ) -> WakelessServer:
     folder = tmp_path_factory.mktemp("over-there")
     settings = SETTINGS.format(
-        closed=free_port(),
         port=ssh_server.port,
         user=ssh_server.user,
         key=ssh_server.key_file,
@@ -93,7 +89,6 @@ def shared(
 def slow_stories(shared: WakelessServer) -> dict[str, str]:
     """Begin what takes its time, all at once; the tests look at how each ended."""
     return {
-        "down": shared.fire("down", "Down"),
         "stubborn": shared.fire("stubborn", "Brief", "stubborn"),
         "forks": shared.fire("forks", "Brief", "forks"),
     }
@@ -234,13 +229,3 @@ def test_an_ssh_target_that_shows_another_host_key_gets_no_script(
     ended = server.wait(incident, "escalated")
     assert attempt_of(server, incident)["result"] == "not_started"
     assert "host key" in ended["reason"], server.tell(incident)
-
-
-def test_a_target_that_is_down_is_tried_again_and_then_a_person_is_told(
-    server: WakelessServer, slow_stories: dict[str, str]
-) -> None:
-    ended = server.wait(slow_stories["down"], "escalated", within=45)
-    assert attempt_of(server, ended["id"])["result"] == "unreachable"
-    assert "could not reach the target" in ended["reason"]
-    assert "127.0.0.1" in ended["reason"]
-    assert "Target does not answer yet" in (server.folder / "server.log").read_text()

@@ -1,4 +1,4 @@
-"""Stores and disks that fail: what was acknowledged is kept, what cannot be is refused with 503, and it heals."""
+"""Stores, disks and targets that fail: what was acknowledged is kept, the rest is refused with 503, and it heals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from tests.acceptance.conftest import StartsServer
 from tests.acceptance.wakeless_server import ORDINARY, WakelessServer, alarm_event, free_port, until
 
-pytestmark = pytest.mark.xdist_group("faults-store")
+pytestmark = pytest.mark.xdist_group("faults-disk-and-store")
 
 BUCKET = "remediations-of-a-test"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -25,7 +25,9 @@ SETTINGS = """\
 log: {{level: info}}
 channels: {{quiet: {{kind: console, stderr: false}}}}
 escalate_to: [quiet]
-targets: [{{name: here, local: {{}}}}]
+targets:
+  - {{name: here, local: {{}}}}
+  - {{name: down, ssh: {{host: 127.0.0.1, port: 1, user: nobody, agent: false}}}}
 default_target: here
 {more}
 defaults:
@@ -33,6 +35,8 @@ defaults:
   verify: {{within: 3600s, every: 600s}}
   limits: {{cooldown: 0s, per_hour: 1000, concurrent: 100, per_target: 100, flapping: 1000}}
 rules:
+  - {{name: down, match: {{namespace: Down}}, script: ordinary.sh, target: down, parameters: {{marks: /dev/null}}}}
+  - {{name: asked, match: {{namespace: Store}}, approval: {{approvers: [local]}}}}
 """
 #: Bytes of the disk that will be full.
 DISK = 48 * 1024 * 1024
@@ -58,13 +62,19 @@ def far(wakeless_server: StartsServer, s3_port: int) -> WakelessServer:
 
 @pytest.fixture(scope="module", autouse=True)
 def waiting(far: WakelessServer) -> tuple[str, str]:
-    """Report two alarms at once: it takes a minute until a person is told."""
+    """Report these at once: it takes a minute until a person is told."""
     return far.fire("waits", "Ordinary"), far.fire("recovers", "Ordinary")
 
 
 @pytest.fixture(scope="module")
 def near(wakeless_server: StartsServer) -> WakelessServer:
     return wakeless_server(SETTINGS.format(more=""), {})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unreachable(near: WakelessServer) -> str:
+    """Report an alarm whose target is down: it takes half a minute until a person is told."""
+    return near.fire("down", "Down")
 
 
 @pytest.fixture
@@ -108,16 +118,16 @@ def test_a_store_folder_that_goes_away_is_asked_again_until_it_is_back(near: Wak
 
 
 def test_a_store_that_loses_the_script_between_plan_and_run_is_told(near: WakelessServer) -> None:
-    near.post("/v1/automation", {"enabled": False, "reason": "a test"})
     edited, lost = near.store / "edited#Store.sh", near.store / "lost#Store.sh"
     edited.write_text("echo first\n")
     lost.write_text("echo first\n")
     incidents = [near.fire(name, "Store", name) for name in ("edited", "lost")]
     for incident in incidents:
-        near.wait(incident, "held")
+        near.wait(incident, "awaiting_approval")
     edited.write_text("echo second\n")
     lost.unlink()
-    near.post("/v1/automation", {"enabled": True})
+    for incident in incidents:
+        assert near.post(f"/v1/incidents/{incident}/approve").status_code == 200
     reasons = [near.wait(incident, "escalated")["reason"] for incident in incidents]
     assert "'edited#Store.sh' is not the version" in reasons[0]
     assert "'lost#Store.sh' is no longer in" in reasons[1]
@@ -195,6 +205,15 @@ def test_a_disk_that_fills_up_while_a_script_runs_neither_loses_nor_repeats_it(
     server.recover("writes", "Disk", "writes")
     server.wait(incident, "resolved")
     server.remediates_an_ordinary_incident()
+
+
+def test_a_target_that_is_down_is_tried_again_and_then_a_person_is_told(near: WakelessServer, unreachable: str) -> None:
+    ended = near.wait(unreachable, "escalated", within=45)
+    assert [attempt["result"] for attempt in ended["attempts"]] == ["unreachable"]
+    assert "could not reach the target" in ended["reason"]
+    assert "127.0.0.1:1: Connection refused" in ended["reason"]
+    assert "Target does not answer yet" in (near.folder / "server.log").read_text()
+    near.remediates_an_ordinary_incident()
 
 
 def test_an_s3_store_that_does_not_answer_is_asked_again_and_then_a_person_is_told_until_it_is_back(
