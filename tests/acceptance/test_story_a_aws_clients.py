@@ -37,9 +37,10 @@ SCRIPT = """#!/bin/sh
 set -eu
 cd "{instances}/$WAKELESS_DIMENSION_INSTANCEID"
 echo "$WAKELESS_ATTEMPT_ID" >>runs
-while [ -e wait ]; do sleep 0.1; done
+for _ in $(seq 600); do [ -e wait ] || break; sleep 0.1; done
 nohup sleep 600 >/dev/null 2>&1 </dev/null &
-echo $! >pid
+echo $! >pid.new
+mv pid.new pid
 echo "$WAKELESS_METRIC of $WAKELESS_DIMENSION_INSTANCEID runs again"
 """
 KEY = "webapp-uptime#CustomNamespace.sh"
