@@ -132,7 +132,11 @@ class LocalTarget:
                     return Observation(status=CommandStatus.NOT_STARTED, detail=answer.removeprefix("failed "))
         except OSError as error:
             return Observation(status=CommandStatus.NOT_STARTED, detail=f"{run}: {error.strerror or error}")
-        observation = interpret(self._look(attempt_id, 0, 0, 0))
+        facts = self._look(attempt_id, 0, 0, 0)
+        if facts is None:
+            # It was there a moment ago: the script, or somebody else, deleted it.
+            return Observation(status=CommandStatus.LOST, detail="its run folder is gone")
+        observation = interpret(facts)
         if observation.status is CommandStatus.ABSENT:
             return Observation(status=CommandStatus.NOT_STARTED, detail="its runner ended before it began")
         return observation

@@ -90,6 +90,8 @@ class SshTarget:
             return Observation(status=CommandStatus.NOT_STARTED, detail=why)
         if why := reply.text("absent"):
             return Observation(status=CommandStatus.ABSENT, detail=why)
+        if why := reply.text("gone"):
+            return Observation(status=CommandStatus.LOST, detail=why)
         observation = interpret(reply.facts())
         if observation.status is CommandStatus.ABSENT:
             return Observation(status=CommandStatus.NOT_STARTED, detail="its runner ended before it began")

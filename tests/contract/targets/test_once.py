@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 
 from tests.contract.targets.bench import Bench, a_command, controller, follow
@@ -102,10 +103,11 @@ async def test_many_commands_at_once_do_not_get_into_each_others_way(bench: Benc
 
 
 async def test_nothing_is_left_of_a_command_that_ended(bench: Bench, target: Target) -> None:
-    command = a_command("sleep 54322.1 & kill $!; echo hello", timeout=54322.2)
+    mark = f"5{os.getpid()}"  # ours alone: others may run this on the same machine
+    command = a_command(f"sleep {mark}.7 & kill $!; echo hello", timeout=float(f"{mark}.8"))
     await target.start(command)
     await follow(target, command.attempt_id)
     await target.remove(command.attempt_id)
-    bench.eventually("! ps -A -o stat= -o args= | grep -v '^Z' | grep -q 'sleep 5432[2]'")
+    bench.eventually(f"! ps -A -o stat= -o args= | grep -v '^Z' | grep -q 'sleep {mark}[.]'")
     bench.eventually(f"[ -z \"$(ps -A -o args= | grep '{command.attempt_id}' | grep -v grep)\" ]")
     assert bench.shell(f"ls -d {bench.run_folder(command.attempt_id)} 2>/dev/null || echo gone") == "gone\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import pytest
@@ -10,7 +11,9 @@ from tests.contract.targets.bench import Bench, a_command, follow
 
 from wakeless.execution.ports import CommandStatus, Target
 
-# Marks its processes by an unlikely length of sleep, so that a test can look for them.
+# Processes are marked by an unlikely length of sleep, so that a test can look for them; each worker has its own marks,
+# since several may run this on one machine at the same moment.
+MARK = f"5{os.getpid()}"
 FORKS_AND_HANGS = "sleep {n} & sleep {n} & (sleep {n}; true) & echo $$; sleep {n}"
 IGNORES_TERM = "trap '' TERM; " + FORKS_AND_HANGS
 
@@ -19,9 +22,9 @@ async def end_of(target: Target, attempt_id: str) -> CommandStatus:
     return (await follow(target, attempt_id)).status
 
 
-@pytest.mark.parametrize(("script", "n"), [(FORKS_AND_HANGS, "54321.1"), (IGNORES_TERM, "54321.2")])
+@pytest.mark.parametrize(("script", "n"), [(FORKS_AND_HANGS, ".1"), (IGNORES_TERM, ".2")])
 async def test_the_time_limit_ends_the_whole_group(bench: Bench, target: Target, script: str, n: str) -> None:
-    command = a_command(script.format(n=n), timeout=0.6, grace=0.4)
+    command = a_command(script.format(n=MARK + n), timeout=0.6, grace=0.4)
     began = time.monotonic()
     await target.start(command)
     seen = await follow(target, command.attempt_id)
@@ -33,9 +36,9 @@ async def test_the_time_limit_ends_the_whole_group(bench: Bench, target: Target,
     assert seen.ended_at - seen.started_at >= 0.5
 
 
-@pytest.mark.parametrize(("script", "n"), [(FORKS_AND_HANGS, "54321.3"), (IGNORES_TERM, "54321.4")])
+@pytest.mark.parametrize(("script", "n"), [(FORKS_AND_HANGS, ".3"), (IGNORES_TERM, ".4")])
 async def test_a_cancellation_ends_the_whole_group(bench: Bench, target: Target, script: str, n: str) -> None:
-    command = a_command(script.format(n=n), grace=0.4)
+    command = a_command(script.format(n=MARK + n), grace=0.4)
     await target.start(command)
     await target.observe(command.attempt_id, wait=10.0)
     await target.cancel(command.attempt_id)
@@ -46,8 +49,8 @@ async def test_a_cancellation_ends_the_whole_group(bench: Bench, target: Target,
 
 
 def _left(bench: Bench, n: str) -> str:
-    """Living processes that have this number among their words."""
-    return bench.shell(f"ps -A -o stat= -o args= | grep -v '^Z' | grep 'sleep {n}$' || true")
+    """Living processes that sleep for our mark and this fraction."""
+    return bench.shell(f"ps -A -o stat= -o args= | grep -v '^Z' | grep 'sleep {MARK}{n}$' || true")
 
 
 async def test_a_script_may_tidy_up_before_it_is_killed(bench: Bench, target: Target) -> None:
@@ -103,7 +106,7 @@ async def test_a_script_starts_with_the_usual_signals(target: Target) -> None:
 
 
 async def test_a_killed_runner_is_told_and_its_script_can_still_be_stopped(bench: Bench, target: Target) -> None:
-    command = a_command("echo ready; sleep 54321.5")
+    command = a_command(f"echo ready; sleep {MARK}.5")
     await target.start(command)
     await target.observe(command.attempt_id, wait=10.0)
     _kill_runner(bench, command.attempt_id)
@@ -112,16 +115,16 @@ async def test_a_killed_runner_is_told_and_its_script_can_still_be_stopped(bench
     assert "runner was killed" in seen.detail
     await target.cancel(command.attempt_id)
     assert await end_of(target, command.attempt_id) is CommandStatus.LOST
-    assert not _left(bench, "54321.5")
+    assert not _left(bench, ".5")
 
 
 async def test_a_killed_runner_does_not_lift_the_time_limit(bench: Bench, target: Target) -> None:
-    command = a_command("echo ready; sleep 54321.6", timeout=1.5)
+    command = a_command(f"echo ready; sleep {MARK}.6", timeout=1.5)
     await target.start(command)
     await target.observe(command.attempt_id, wait=10.0)
     _kill_runner(bench, command.attempt_id)
     assert await end_of(target, command.attempt_id) is CommandStatus.LOST
-    assert not _left(bench, "54321.6")
+    assert not _left(bench, ".6")
 
 
 def _kill_runner(bench: Bench, attempt_id: str) -> None:
@@ -129,12 +132,12 @@ def _kill_runner(bench: Bench, attempt_id: str) -> None:
 
 
 async def test_a_reused_process_number_is_not_mistaken_for_the_runner(bench: Bench, target: Target) -> None:
-    command = a_command("echo ready; sleep 54321.7")
+    command = a_command(f"echo ready; sleep {MARK}.7")
     await target.start(command)
     await target.observe(command.attempt_id, wait=10.0)
     runner, leader = (bench.pid_in(command.attempt_id, name) for name in ("runner.id", "leader"))
     # A process of this test that has nothing to do with the attempt: only itself would be hit by a mistake.
-    stranger = int(bench.shell("setsid sleep 54321.8 >/dev/null 2>&1 </dev/null & echo $!"))
+    stranger = int(bench.shell(f"setsid sleep {MARK}.8 >/dev/null 2>&1 </dev/null & echo $!"))
     try:
         run = bench.run_folder(command.attempt_id)
         for name in ("runner.id", "leader"):

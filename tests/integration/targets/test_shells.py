@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,10 +92,11 @@ async def test_values_arrive_as_they_are(target: SshTarget) -> None:
 
 
 async def test_its_time_limit_ends_the_group(target: SshTarget) -> None:
-    seen = await run(target, "trap '' TERM; sleep 61.5 & sleep 61.5; sleep 61.5", timeout=0.4, grace=0.2)
+    mark = f"sleep 6{os.getpid()}.5"  # ours alone: others may run this on the same machine
+    seen = await run(target, f"trap '' TERM; {mark} & {mark}; {mark}", timeout=0.4, grace=0.2)
     assert seen.status is CommandStatus.TIMED_OUT
     listing = subprocess.run(["ps", "-A", "-o", "stat=", "-o", "args="], capture_output=True, text=True, check=True)
-    assert not [line for line in listing.stdout.splitlines() if "sleep 61.5" in line and not line.startswith("Z")]
+    assert not [line for line in listing.stdout.splitlines() if mark in line and not line.startswith("Z")]
 
 
 async def test_it_can_be_cancelled(target: SshTarget) -> None:
@@ -105,10 +108,11 @@ async def test_it_can_be_cancelled(target: SshTarget) -> None:
 
 
 async def test_a_daemon_does_not_hold_it_up(target: SshTarget, machine_folder: Path) -> None:
-    daemon = f"(until [ -e {machine_folder}/go ]; do sleep 0.1; done; echo late) &"
+    go = machine_folder / f"go-{time.monotonic_ns()}"
+    daemon = f"(until [ -e {go} ]; do sleep 0.1; done; echo late) &"
     seen = await run(target, f"{daemon} echo early")
     # It ended while the daemon still waits.
-    (machine_folder / "go").touch()
+    go.touch()
     assert (seen.status, seen.stdout) == (CommandStatus.EXITED, b"early\n")
 
 

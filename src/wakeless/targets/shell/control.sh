@@ -153,6 +153,8 @@ start() {
     fi
     [ -d "$run" ] || fail folder "$run could not be made"
     [ -e "$run/taken" ] || ! made_in_this_boot || launch
+    # It was there a moment ago: the script, or somebody else, deleted it.
+    [ -d "$run" ] || fail gone 'its run folder is gone'
     runner=unknown script=unknown from_out=0 from_err=0 most=0 out=0 err=0
     [ ! -e "$run/result" ] || { find_size "$run/stdout" && out=$size; find_size "$run/stderr" && err=$size; }
     find_alive
