@@ -174,6 +174,11 @@ class Conductor:
                 logger.warning("The inbox cannot be worked on: %s", error, extra={"action": "inbox_setback"})
                 await asyncio.sleep(SETBACK)
                 continue
+            except Exception:
+                # The edge of the loop: alarms must go on being correlated, whatever one of them does.
+                logger.exception("The inbox failed", extra={"action": "inbox_failed"})
+                await asyncio.sleep(SETBACK)
+                continue
             await self._inbox.wait()
 
     async def _watch_time(self) -> None:

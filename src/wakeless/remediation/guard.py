@@ -35,7 +35,7 @@ class Hold:
     ========== ========= ================================================================
     ``until``  ``recheck`` what the caller does
     ========== ========= ================================================================
-    a moment   False     ask the guard again then
+    a moment   False     hold it until then; if it is still in ALARM then, tell a person
     None       True      ask again soon: what holds it may end at any moment
     None       False     ask a person now: waiting changes nothing
     ========== ========= ================================================================
