@@ -82,7 +82,7 @@ def serving(settings: str, scripts: dict[str, str] | None = None) -> Iterator[Se
         command = [sys.executable, "-m", "wakeless", "serve", "--config", str(folder / "wakeless.yaml")]
         with (folder / "server.log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        with _until_ready(port, process, folder / "server.log"):
+        with until_ready(port, process, folder / "server.log"):
             yield Server(port, folder, process)
 
 
@@ -94,12 +94,12 @@ def serving_nothing() -> Iterator[Server]:
         command = [sys.executable, str(HERE / "_empty.py"), str(port)]
         with (folder / "server.log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        with _until_ready(port, process, folder / "server.log"):
+        with until_ready(port, process, folder / "server.log"):
             yield Server(port, folder, process)
 
 
 @contextmanager
-def _until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> Iterator[None]:
+def until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> Iterator[None]:
     try:
         _await_ready(port, process, log)
         yield
