@@ -128,6 +128,7 @@ def build(settings: Settings, clock: Clock, ids: Ids, stack: AsyncExitStack) -> 
         for alarm in alarms:
             telemetry.alarm_received(alarm)
         conductor.wake(_open_incidents(journal_db, alarms))
+        conductor.correlate()
 
     alarm_store = SqliteAlarmStore(journal_db, ledger.sink, tell_conductor)
     monitoring = Monitoring(metric_store, alarm_store, clock, _monitoring_settings(settings))

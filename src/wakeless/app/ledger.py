@@ -15,11 +15,12 @@ from wakeless.core.ids import Ids
 from wakeless.core.timeline import TimelineEntry
 from wakeless.escalation.ports import MessageKind
 from wakeless.pipeline.effects import BeginAttempt, EndAttempt, Tell
-from wakeless.pipeline.events import AlarmReported, CancelRequested, Event, Guarded
+from wakeless.pipeline.events import AlarmReported, CancelRequested, Event, Guarded, Planned
 from wakeless.pipeline.machine import Step, advance, open_run
 from wakeless.pipeline.run import Run
 from wakeless.pipeline.todo import AskGuard, next_todo
 from wakeless.remediation.guard import guard
+from wakeless.remediation.plan import NoPlan
 from wakeless.remediation.schedule import Window
 from wakeless.store import journal
 from wakeless.store.guard_facts import AUTOMATION, gather
@@ -27,6 +28,8 @@ from wakeless.store.sqlite import Database
 
 logger = logging.getLogger(__name__)
 
+#: Characters of a report that could not be taken up, for the people who are told of it.
+SHOWN = 500
 #: How far ahead of us a source's clock may be: a day, so that one in the wrong time zone still agrees with itself.
 MOST_AHEAD = timedelta(days=1)
 
@@ -95,7 +98,30 @@ class Ledger:
         logger.error("A report is set aside until the next start", extra={"action": "alarm_aside", "seq": report.seq})
         # Replaced, never changed: the event loop reads it while the writer's thread is here.
         self._aside = self._aside | {report.seq}
-        return None
+        return self._tell_of_aside(db, report)
+
+    def _tell_of_aside(self, db: sqlite3.Connection, report: journal.Report) -> str | None:
+        """Open an incident about a report that nobody else will ever hear of, once; a person closes it."""
+        now = self._clock.now()
+        fingerprint = f"wakeless:report:{report.seq}"
+        if journal.open_run_of(db, fingerprint) is not None:
+            return None
+        reason = "a report that was acknowledged could not be taken up; it is kept, and tried again at the next start"
+        about = Alarm(
+            source="wakeless",
+            fingerprint=fingerprint,
+            dedup_key=fingerprint,
+            # Not in ALARM: nobody will ever say that it is OK, so that a person must be able to close it.
+            state=AlarmState.INSUFFICIENT_DATA,
+            name=f"Report {report.seq} of the inbox",
+            changed_at=report.received_at,
+            reason=f"{reason}: {report.text[:SHOWN]}",
+        )
+        opened = open_run(self._ids.new("inc", now), about, now)
+        journal.insert_run(db, opened.run)
+        run = self._write(db, opened, before=None, now=now)
+        told = advance(run, Planned(outcome=NoPlan(code="report_not_taken_up", reason=reason)), now)
+        return self._write(db, told, before=run, now=now).incident.id
 
     async def receive(self, alarms: Sequence[Alarm]) -> list[Received]:
         """Take alarms in and correlate them at once: all or none. Raises `StoreUnavailable`."""

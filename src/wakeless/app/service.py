@@ -67,6 +67,9 @@ class Service:
             else:
                 self.metrics.alarm_received(alarm)
         self._conductor.wake({one.incident_id for one in received if one.incident_id and not one.duplicate})
+        if any(one.incident_id is None for one in received):
+            # One that could not be correlated waits in the inbox.
+            self._conductor.correlate()
         return received
 
     async def accept(self, alarms: Sequence[Alarm]) -> None:

@@ -101,7 +101,7 @@ def open_run(incident_id: str, alarm: Alarm, now: datetime) -> Step:
     draft = _Draft(Run(incident=incident, phase=Phase.PLANNING), now)
     draft.note(
         "incident.opened",
-        f"{alarm.name} is in ALARM" + (f": {alarm.reason}" if alarm.reason else ""),
+        f"{alarm.name} is in {alarm.state}" + (f": {alarm.reason}" if alarm.reason else ""),
         source=alarm.source,
         changed_at=alarm.changed_at.isoformat(),
     )

@@ -13,7 +13,7 @@ from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.app.ledger import Ledger
 from wakeless.core.clock import ManualClock
 from wakeless.core.ids import RandomIds
-from wakeless.pipeline.events import Planned
+from wakeless.pipeline.events import CloseRequested, Planned
 from wakeless.pipeline.run import Phase, Run
 from wakeless.remediation.plan import Plan, Policy, ScriptLanguage, ScriptRef
 from wakeless.store import journal
@@ -69,8 +69,8 @@ async def test_a_report_that_cannot_be_read_holds_up_no_other(db: Database, ledg
         db.submit(lambda one: one.execute("UPDATE alarms_received SET alarm = ? WHERE seq = 1", (text,))).result()
 
     spoil('{"name": "half a rec')
-    assert len(await correlate_all(ledger)) == 9
-    assert names(db) == {f"a{number}" for number in range(1, 10)}
+    assert len(await correlate_all(ledger)) == 10
+    assert names(db) == {f"a{number}" for number in range(1, 10)} | {"Report 1 of the inbox"}
 
     # It is not lost: a program that can read it does so at its next start.
     spoil(good)
@@ -92,15 +92,35 @@ async def test_an_alarm_whose_incident_is_broken_costs_no_other(
 
     monkeypatch.setattr(journal, "insert_run", insert)
     await ledger.accept([alarm("first"), alarm("poison"), alarm("last")])
-    assert len(await correlate_all(ledger)) == 2
+    await correlate_all(ledger)
+    about = "Report 2 of the inbox"
+    assert names(db) == {"first", "last", about}
     # By hand and from our own evaluator, in one transaction with others.
     received = await ledger.receive([alarm("hand"), alarm("poison", at=NOW + timedelta(seconds=1))])
     assert [one.incident_id is None for one in received] == [False, True]
-    assert names(db) == {"first", "last", "hand"}
+    assert names(db) == {"first", "last", "hand", about}
 
     monkeypatch.setattr(journal, "insert_run", real)
     await correlate_all(make(db, ManualClock(NOW)))
-    assert names(db) == {"first", "last", "hand", "poison"}
+    assert names(db) == {"first", "last", "hand", "poison", about}
+
+
+async def test_people_are_told_of_a_report_that_was_set_aside_once_and_can_close_it(
+    db: Database, clock: ManualClock
+) -> None:
+    def make_one() -> Ledger:
+        return Ledger(db, clock, RandomIds(), windows=(), default_channels=("pager",))
+
+    await make_one().accept([alarm("a")])
+    await db.write(lambda one: one.execute("UPDATE alarms_received SET alarm = '{'"))
+    for _ in range(3):  # three starts
+        await correlate_all(make_one())
+    (run,) = db.read(lambda one: journal.list_runs(one, None, None, 9))
+    assert (run.phase, run.incident.status) == (Phase.ESCALATED, "escalated")
+    told = db.read(lambda one: journal.messages_of(one, run.incident.id))
+    assert [(one["channel"], one["kind"]) for one in told] == [("pager", "incident.escalated")]
+    closed = await make_one().apply(run.incident.id, CloseRequested(principal="ann", reason="seen"))
+    assert closed.incident.status == "resolved"
 
 
 async def test_what_nobody_has_looked_at_is_never_pruned(db: Database, ledger: Ledger) -> None:
