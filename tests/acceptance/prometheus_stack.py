@@ -116,13 +116,22 @@ class Alertmanager(_Programs):
         (folder / "alertmanager.yml").write_text(
             ALERTMANAGER.format(wakeless=wakeless, send_resolved=json.dumps(send_resolved), token_file=self.token_file)
         )
-        self._run(
+        self._arguments = (
             "prometheus-alertmanager",
             f"--config.file={folder}/alertmanager.yml",
             f"--storage.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
             "--cluster.listen-address=",
         )
+        self._run(*self._arguments)
+
+    def restart(self) -> None:
+        """End it and start it again with what it keeps on disk, which the alerts are not part of."""
+        process = self._processes.pop()
+        process.terminate()
+        process.wait(10)
+        self._run(*self._arguments)
+        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Return as soon as it answers."""
@@ -168,6 +177,7 @@ class Prometheus(_Programs):
             f"--config.file={folder}/prometheus.yml",
             f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
+            "--rules.alert.resend-delay=4s",
         )
 
     def wait_until_all_is_well(self) -> None:

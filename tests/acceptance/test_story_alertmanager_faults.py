@@ -93,3 +93,20 @@ def test_a_host_key_that_changed_is_told_to_a_person_and_nothing_runs(tell_story
     incident = story.resolved(escalated["id"])
     assert [attempt["result"] for attempt in incident["attempts"]] == ["not_started", "not_started", "succeeded"]
     assert host.is_active("webapp")
+
+
+def test_an_alertmanager_that_was_restarted_and_knows_no_alerts_is_not_believed(tell_story: TellsStory) -> None:
+    story = tell_story(script="#!/bin/sh\necho no help\n", asks=True)
+    story.stop_webapp()
+    incident_id = story.incident()
+    story.wakeless.wait(incident_id, "verifying")
+    # Prometheus repeats the alert every four seconds here. The second restart is just after that, so that Wakeless
+    # asks an Alertmanager without alerts for nearly as long, twice a second.
+    for _ in range(2):
+        story.alertmanager.restart()
+        assert story.alertmanager.alerts() == []
+        until(story.alertmanager.alerts, why=story.alertmanager.log)
+        assert story.wakeless.incident(incident_id)["status"] == "verifying"
+    # It knows the alert again, so its word counts at once.
+    story.host.run("systemctl start webapp")
+    story.resolved(incident_id)

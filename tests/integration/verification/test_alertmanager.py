@@ -7,8 +7,8 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +34,9 @@ class FakeAlertmanager:
     hang: threading.Event | None = None
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
     authorization: str | None = None
+    #: When it started, as it says; and its clock.
+    uptime: object = "2026-01-01T00:00:00.000Z"
+    date: str = "Thu, 01 Jan 2026 03:00:00 GMT"
 
     def fire(
         self, labels: dict[str, str], state: str = "active", starts_at: str = "2026-01-01T02:55:00.123456789Z"
@@ -48,6 +51,8 @@ class FakeAlertmanager:
             self.hang.wait(10)
         if self.answer is not None:
             return self.answer
+        if split.path.endswith("/api/v2/status"):
+            return 200, json.dumps({"cluster": {}, "uptime": self.uptime}).encode()
         return 200, json.dumps(
             [one for one in self.alerts if all(_fits(f, one) for f in query.get("filter", []))]
         ).encode()
@@ -70,7 +75,8 @@ def alertmanager() -> Iterator[FakeAlertmanager]:
             fake.authorization = self.headers.get("Authorization")
             status, body = fake.get(self.path)
             with contextlib.suppress(OSError):  # the asker may have lost patience
-                self.send_response(status)
+                self.send_response_only(status)
+                self.send_header("Date", fake.date)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -120,6 +126,45 @@ async def test_alert_that_is_not_listed_is_ok(alertmanager: FakeAlertmanager) ->
     alertmanager.fire(LABELS | {"instance": "web-2:9100"})
     reading = await prober(alertmanager).probe(an_alarm(), NOW)
     assert (reading.state, reading.since) == (AlarmState.OK, None)
+
+
+async def test_one_that_was_restarted_since_the_alert_began_is_not_believed_for_a_while(
+    alertmanager: FakeAlertmanager,
+) -> None:
+    asks = prober(alertmanager)
+    # By its clock, a day behind ours, it started ten seconds ago; the alert began before that.
+    alertmanager.uptime, alertmanager.date = "2025-12-31T02:59:50.123456789Z", "Wed, 31 Dec 2025 03:00:00 GMT"
+    alarm = replace(an_alarm(), changed_at=datetime(2025, 12, 31, 2, 55, tzinfo=UTC))
+    with pytest.raises(SourceUnavailable, match="was restarted"):
+        await asks.probe(alarm, NOW)
+    alertmanager.date = "Wed, 31 Dec 2025 03:02:30 GMT"
+    assert (await asks.probe(alarm, NOW)).state is AlarmState.OK
+
+
+async def test_one_that_was_restarted_and_has_listed_the_alert_since_is_believed(
+    alertmanager: FakeAlertmanager,
+) -> None:
+    asks = prober(alertmanager)
+    alarm = replace(an_alarm(), changed_at=NOW - timedelta(seconds=90))
+    alertmanager.uptime = "2026-01-01T02:59:00Z"
+    alertmanager.fire(LABELS)
+    # Listed before the restart, which is a minute ago: that proves nothing.
+    await asks.probe(alarm, NOW - timedelta(seconds=61))
+    alertmanager.alerts.clear()
+    with pytest.raises(SourceUnavailable, match="was restarted"):
+        await asks.probe(alarm, NOW)
+    alertmanager.fire(LABELS)
+    await asks.probe(alarm, NOW - timedelta(seconds=5))
+    alertmanager.alerts.clear()
+    assert (await asks.probe(alarm, NOW)).state is AlarmState.OK
+
+
+@pytest.mark.parametrize("uptime", [None, 7, "long", "2026-01-01T02:59:00Z"])
+async def test_a_start_that_is_not_told_or_before_the_alert_means_nothing(
+    alertmanager: FakeAlertmanager, uptime: object
+) -> None:
+    alertmanager.uptime = uptime
+    assert (await prober(alertmanager).probe(an_alarm(), NOW)).state is AlarmState.OK
 
 
 async def test_alert_with_more_labels_is_another_alert(alertmanager: FakeAlertmanager) -> None:
