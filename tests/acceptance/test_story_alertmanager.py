@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 from tests.acceptance.alertmanager_story import TOKEN, TellsStory, kinds, tell_story, watch
 from tests.acceptance.wakeless_server import until
@@ -13,6 +18,8 @@ __all__ = ["booted_testhost", "tell_story", "testhost", "watch"]
 # The time limit is for a machine that has to build the test host's root file system first.
 pytestmark = [pytest.mark.root, pytest.mark.timeout(900), pytest.mark.xdist_group("story: alertmanager")]
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "alertmanager.md"
+BLOCKS = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 RULE = """\
   - name: restart a stopped service
     match: {source: alertmanager, labels: {alertname: WebappDown, job: webapp}}
@@ -78,9 +85,19 @@ def test_a_wrong_token_is_refused_and_what_it_kept_back_arrives_once_it_is_right
     story = tell_story(sent_token="somebody-elses")
     story.stop_webapp()
     until(lambda: story.alertmanager.notifications("failed"), why=story.alertmanager.log)
-    assert "401" in story.alertmanager.log()
+    assert "unexpected status code 401" in story.alertmanager.log()
     assert story.wakeless.get("/v1/incidents")["incidents"] == []
     # Alertmanager reads the file for every request, and tries again at the group's next interval.
     story.alertmanager.token_file.write_text(TOKEN)
     story.resolved(story.incident())
     assert story.host.is_active("webapp")
+
+
+def test_alertmanager_accepts_the_configuration_in_our_guide(tmp_path: Path) -> None:
+    if (amtool := shutil.which("amtool")) is None:
+        pytest.skip("amtool is not installed")
+    (configuration,) = [text for text in BLOCKS.findall(GUIDE.read_text()) if "# alertmanager.yml" in text]
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(configuration)
+    done = subprocess.run([amtool, "check-config", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
