@@ -21,6 +21,7 @@ from wakeless.app.telemetry import Telemetry
 from wakeless.core.clock import Clock, SystemClock
 from wakeless.core.ids import CountingIds, Ids
 from wakeless.execution.ports import Command, CommandStatus, Observation, Platform
+from wakeless.pipeline.run import Run
 from wakeless.remediation.plan import NoPlan, Plan, Policy, ScriptLanguage, ScriptRef
 from wakeless.store import journal
 from wakeless.store.sqlite import Database
@@ -96,7 +97,9 @@ class Machine:
     ) -> Observation:
         self.observed.append(attempt_id)
         deadline = asyncio.get_running_loop().time() + wait
-        while attempt_id not in self.ends and asyncio.get_running_loop().time() < deadline:
+        while attempt_id not in self.ends and len(self.stdout) <= stdout_from:
+            if asyncio.get_running_loop().time() >= deadline:
+                break
             await asyncio.sleep(0.005)
         return self._observation(attempt_id, stdout_from, limit)
 
@@ -222,15 +225,20 @@ class House:
             await self.conductor.close()
             await self.desk.close()
 
-    def status(self, name: str = "a") -> str | None:
+    def incidents(self, name: str = "a") -> list[Run]:
         runs = self.db.read(lambda db: journal.list_runs(db, None, None, 500))
-        found = [run.incident.status for run in runs if run.incident.alarm.name == name]
-        return found[0].value if found else None
+        return [run for run in runs if run.incident.alarm.name == name]
+
+    def status(self, name: str = "a") -> str | None:
+        found = self.incidents(name)
+        return found[0].incident.status.value if found else None
 
     def incident(self, name: str = "a") -> str:
-        runs = self.db.read(lambda db: journal.list_runs(db, None, None, 500))
-        return next(run.incident.id for run in runs if run.incident.alarm.name == name)
+        return self.incidents(name)[0].incident.id
+
+    def timeline(self, name: str = "a") -> list[dict[str, Any]]:
+        ids = [run.incident.id for run in self.incidents(name)]
+        return self.db.read(lambda db: journal.timeline_of(db, ids[0])) if ids else []
 
     def kinds(self, name: str = "a") -> list[str]:
-        incident_id = self.incident(name)
-        return [entry["kind"] for entry in self.db.read(lambda db: journal.timeline_of(db, incident_id))]
+        return [entry["kind"] for entry in self.timeline(name)]
