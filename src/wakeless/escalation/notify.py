@@ -69,7 +69,7 @@ class Places:
 
     def incident(self, incident_id: str) -> str:
         """Return the incident's address, or nothing."""
-        return f"{self.base_url.rstrip('/')}/incidents/{incident_id}" if self.base_url else ""
+        return f"{self.base_url.rstrip('/')}/v1/incidents/{incident_id}" if self.base_url else ""
 
 
 def compose(

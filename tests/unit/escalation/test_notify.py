@@ -103,7 +103,7 @@ def test_escalation_says_everything_in_the_order_it_is_needed() -> None:
         "     (no output)\n"
         "\n"
         "Where to look\n"
-        "  https://wakeless.example.org/incidents/inc-01kdvz0000000000000000000a\n"
+        "  https://wakeless.example.org/v1/incidents/inc-01kdvz0000000000000000000a\n"
         "  wakeless incidents show inc-01kdvz0000000000000000000a\n"
         "  wakeless incidents retry inc-01kdvz0000000000000000000a    once you have mended what stood in the way\n"
     )
