@@ -34,7 +34,7 @@ def recovers(house: House, *names: str) -> None:
         house.says[name] = lambda: Reading(state=OK, since=None, at=house.clock.now())
 
 
-# --- the whole way -------------------------------------------------------------------------------------------------
+# --- the whole way --------------------------------------------------------------------------------------------------
 
 
 async def test_an_alarm_is_fixed_and_its_incident_resolved(house: House) -> None:
@@ -83,7 +83,7 @@ async def test_a_copy_of_a_report_is_no_second_report(house: House) -> None:
     assert {one.incident_id for one in again} == {first[0].incident_id}
 
 
-# --- one incident's trouble ----------------------------------------------------------------------------------------
+# --- one incident's trouble -----------------------------------------------------------------------------------------
 
 
 async def test_an_incident_whose_step_raises_stops_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ async def test_a_store_of_scripts_that_does_not_answer_is_asked_again(house: Hou
     assert house.planned == ["a", "a"]
 
 
-# --- slow surroundings ---------------------------------------------------------------------------------------------
+# --- slow surroundings ----------------------------------------------------------------------------------------------
 
 
 async def test_a_source_that_hangs_holds_up_no_planning_and_no_other_source(house: House) -> None:
@@ -237,7 +237,7 @@ async def test_a_wake_during_an_activation_is_not_lost(house: House) -> None:
         await until(lambda: not house.conductor._busy)
 
 
-# --- a full disk ---------------------------------------------------------------------------------------------------
+# --- a full disk ----------------------------------------------------------------------------------------------------
 
 
 def fill(db: Database) -> None:
@@ -338,7 +338,7 @@ async def test_a_journal_that_cannot_be_read_for_a_moment_ends_nothing(
         await until(lambda: house.status() == "resolved")
 
 
-# --- attempts ------------------------------------------------------------------------------------------------------
+# --- attempts -------------------------------------------------------------------------------------------------------
 
 
 async def test_an_attempt_right_after_another_is_followed_by_one_runner_only(house: House) -> None:
@@ -456,7 +456,7 @@ async def test_two_on_one_target_run_one_after_the_other(house: House) -> None:
         await until(lambda: house.status("a") == house.status("b") == "resolved")
 
 
-# --- the kill switch -----------------------------------------------------------------------------------------------
+# --- the kill switch ------------------------------------------------------------------------------------------------
 
 
 async def test_nothing_starts_after_the_kill_switch_was_thrown(house: House) -> None:
@@ -527,7 +527,7 @@ async def test_what_was_held_by_the_kill_switch_goes_on_when_it_is_released(hous
         await until(lambda: house.status() == "resolved")
 
 
-# --- people --------------------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------------------------------
 
 
 async def test_an_approval_is_asked_for_once_and_both_tries_follow_it(house: House) -> None:
@@ -590,7 +590,7 @@ async def test_an_escalated_incident_can_be_tried_again(house: House) -> None:
     assert len(house.machine.starts) == 2
 
 
-# --- streams and stops ---------------------------------------------------------------------------------------------
+# --- streams and stops ----------------------------------------------------------------------------------------------
 
 
 async def test_a_stream_tells_everything_once_and_resumes(house: House) -> None:
