@@ -17,8 +17,8 @@ from wakeless.runbooks.document import (
     Path,
 )
 from wakeless.runbooks.fields import Fields
+from wakeless.runbooks.interpolate import references, whole
 from wakeless.runbooks.places import Notes, kind_of, nearest, one_of, shown
-from wakeless.runbooks.references import references, whole_reference
 
 _GROUPS = ("And", "Or", "Not")
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?\s*")
@@ -110,12 +110,12 @@ def _comparison(value: dict[str, Json], path: Path, notes: Notes) -> Condition:
 def _check_variable(value: Json, path: Path, notes: Notes) -> None:
     if isinstance(value, list | dict):
         notes.wrong(path, f'"Variable" must be a reference, not {kind_of(value)}', 'quote it: "{{ step.Output }}"')
-    elif value is not None and not (isinstance(value, str) and whole_reference(value)):
+    elif value is not None and not (whole(value)):
         notes.odd(path, "Variable is no reference, so this condition never changes")
 
 
 def _check_constant(operator: Operator, value: Json, path: Path, notes: Notes) -> None:
-    if isinstance(value, str) and references(value):
+    if isinstance(value, str) and any(references(value)):
         return
     if value is None or isinstance(value, list | dict):
         notes.wrong(path, f"{operator} compares with one value, not {kind_of(value)}")

@@ -7,7 +7,7 @@ import re
 
 from wakeless.runbooks.document import Json, ParameterType, ValueType
 from wakeless.runbooks.fields import Fields
-from wakeless.runbooks.references import PARAMETER_STORE, references, whole_reference
+from wakeless.runbooks.interpolate import ReferenceKind, references, whole
 
 #: A default of none: the parameter must be given.
 _ABSENT: tuple[Json, bool] = (None, False)
@@ -29,23 +29,23 @@ def variable_default(fields: Fields, kind: ValueType) -> tuple[Json, bool]:
     value = fields.values.get("default")
     if value is None:
         return _ABSENT
-    if isinstance(value, str) and whole_reference(value) is not None:
+    if isinstance(value, str) and whole(value) is not None:
         return value.strip(), True
     return _natural(fields, value, kind, kind.value)
 
 
 def _parameter_store(fields: Fields, text: str, kind: ParameterType) -> bool:
     """Return whether the default is taken from Parameter Store; note references that cannot stand in a default."""
-    found = references(text)
+    found = list(references(text))
     if not found:
         return False
-    if whole_reference(text) is not None and found[0].kind == PARAMETER_STORE:
+    if whole(text) is not None and found[0].kind is ReferenceKind.PARAMETER_STORE:
         if kind.value_type not in (ValueType.STRING, ValueType.STRING_LIST):
             fields.wrong("default", f'a "{kind}" parameter cannot take its default from Parameter Store')
         return True
-    if any(reference.kind == PARAMETER_STORE for reference in found):
+    if any(reference.kind is ReferenceKind.PARAMETER_STORE for reference in found):
         fields.wrong("default", "a reference to Parameter Store must be the whole default")
-    elif any(reference.kind in ("name", "output") for reference in found):
+    elif any(reference.kind in (ReferenceKind.PARAMETER, ReferenceKind.OUTPUT) for reference in found):
         fields.wrong("default", "a default may not refer to other parameters or steps")
     else:
         fields.notes.odd(fields.at("default"), "references in a default are not resolved: it is taken as it stands")

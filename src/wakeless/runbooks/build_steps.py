@@ -17,8 +17,8 @@ from wakeless.runbooks.document import (
     ValueType,
 )
 from wakeless.runbooks.fields import Fields
+from wakeless.runbooks.interpolate import whole
 from wakeless.runbooks.places import Notes, kind_of, nearest, one_of, shown
-from wakeless.runbooks.references import whole_reference
 
 STEP_PROPERTIES = (
     *("name", "action", "description", "inputs", "maxAttempts", "timeoutSeconds", "onFailure", "onCancel"),
@@ -151,7 +151,7 @@ def _loop(inputs: Fields, within: tuple[str, ...]) -> Loop:
     if iterators is not None and not isinstance(iterators, list):
         if not isinstance(iterators, str):
             inputs.wrong("Iterators", f'"Iterators" must be a list or a reference to one, not {kind_of(iterators)}')
-        elif whole_reference(iterators) is None:
+        elif whole(iterators) is None:
             inputs.wrong("Iterators", '"Iterators" must be a list or a reference to one, not text')
     return Loop(
         steps=build_steps(inputs.items("Steps"), inputs.at("Steps"), within, inputs.notes),
@@ -175,6 +175,6 @@ def _iterator_type(inputs: Fields) -> IteratorType:
 
 def _max_iterations(inputs: Fields) -> int | str:
     value = inputs.values.get("MaxIterations")
-    if isinstance(value, str) and whole_reference(value) is not None:
+    if isinstance(value, str) and whole(value) is not None:
         return value.strip()
     return inputs.integer("MaxIterations", 1, MAX_ITERATIONS) or MAX_ITERATIONS

@@ -11,8 +11,8 @@ import re
 from wakeless.runbooks.actions import ACTIONS, Action, Input, Use
 from wakeless.runbooks.document import Document, Json, Path, ValueType
 from wakeless.runbooks.graph import placed_steps
+from wakeless.runbooks.interpolate import references
 from wakeless.runbooks.places import Notes, kind_of, nearest, one_of, shown
-from wakeless.runbooks.references import references
 
 _INTEGER = re.compile(r"\s*[-+]?[0-9]{1,18}\s*")
 
@@ -57,7 +57,7 @@ def _check_timeout(action: Action, seconds: int | None, path: Path, notes: Notes
 
 
 def _check_value(name: str, value: Json, wanted: Input, path: Path, notes: Notes) -> None:
-    if isinstance(value, str) and references(value):
+    if isinstance(value, str) and any(references(value)):
         return
     if wanted.words and not (isinstance(value, str) and value in wanted.words):
         notes.odd(path, f'"{name}" cannot be "{shown(value)}"', one_of(wanted.words))
@@ -92,7 +92,7 @@ def _check_size(name: str, value: Json, wanted: Input, path: Path, notes: Notes)
         size, what = len(value), " characters"
     elif isinstance(value, list):
         # A reference among the items may stand for several, or for none.
-        if any(isinstance(item, str) and references(item) for item in value):
+        if any(isinstance(item, str) and any(references(item)) for item in value):
             return
         size, what = len(value), " items"
     else:

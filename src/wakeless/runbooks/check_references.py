@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from wakeless.runbooks.document import Document, Json, Path, Step
 from wakeless.runbooks.graph import placed_steps
+from wakeless.runbooks.interpolate import Reference, ReferenceKind, references
 from wakeless.runbooks.places import Notes, nearest, shown
-from wakeless.runbooks.references import NAME, OUTPUT, PARAMETER_STORE, Reference, references
 
 _GLOBALS = ("DATE", "DATE_TIME", "REGION", "ACCOUNT_ID", "AWS_PARTITION")
 _AUTOMATION = ("EXECUTION_ID",)
@@ -39,7 +39,7 @@ def _check_step(document: Document, step: Step, path: Path, notes: Notes) -> Non
         script = step.action == "aws:executeScript" and key == "Script"
         for text, place in _texts(value, (*path, key)):
             for reference in references(text):
-                if not script or reference.kind == PARAMETER_STORE:
+                if not script or reference.kind is ReferenceKind.PARAMETER_STORE:
                     _check(document, reference, place, notes)
 
 
@@ -58,20 +58,20 @@ def _texts(value: Json, path: Path) -> Iterator[tuple[str, Path]]:
 
 def _check(document: Document, reference: Reference, path: Path, notes: Notes) -> None:
     name = reference.name
-    if reference.kind == NAME:
+    if reference.kind is ReferenceKind.PARAMETER:
         if name not in document.parameters and name not in _PSEUDO:
             notes.wrong(path, f'Parameter "{shown(name)}" is not declared', _hint(document, name))
-    elif reference.kind == PARAMETER_STORE:
+    elif reference.kind is ReferenceKind.PARAMETER_STORE:
         message = f"{{{{ssm:{shown(name)}}}}} cannot stand here"
         notes.wrong(path, message, "make it the default of a parameter and refer to that")
-    elif reference.kind == "variable":
+    elif reference.kind is ReferenceKind.VARIABLE:
         if name not in document.variables:
             notes.wrong(path, f'Variable "{shown(name)}" is not declared', nearest(name, document.variables))
-    elif reference.kind == OUTPUT:
+    elif reference.kind is ReferenceKind.OUTPUT:
         # The service finds this out when the step runs.
         if name not in document.by_name:
             notes.odd(path, f'there is no step "{shown(name)}" to take an output of', nearest(name, document.by_name))
-    elif name not in (_GLOBALS if reference.kind == "global" else _AUTOMATION):
+    elif name not in (_GLOBALS if reference.kind is ReferenceKind.GLOBAL else _AUTOMATION):
         notes.odd(path, f"there is no {reference.kind}:{shown(name)}", nearest(name, (*_GLOBALS, *_AUTOMATION)))
 
 

@@ -114,7 +114,7 @@ class _Scanner:
         self._text = text
         self._at = 0
         self._twice: list[tuple[str, Mark]] = []
-        self._line = 1
+        self._line = 0
         self._line_start = 0
         self._counted = 0
 
@@ -127,12 +127,13 @@ class _Scanner:
         return self._twice
 
     def _here(self) -> Mark:
+        """Return the place, counted from zero as spots have it."""
         between = self._text.count("\n", self._counted, self._at)
         if between:
             self._line += between
             self._line_start = self._text.rfind("\n", self._counted, self._at) + 1
         self._counted = self._at
-        return Mark(self._line, self._at - self._line_start + 1)
+        return Mark(self._line, self._at - self._line_start)
 
     def _blanks(self) -> str:
         found = _BLANKS.match(self._text, self._at)
@@ -158,6 +159,7 @@ class _Scanner:
         return found.group()
 
     def _object(self, spot: Spot) -> None:
+        spot.entries = {}
         self._at += 1
         while self._blanks() != "}":
             if self._text[self._at] == ",":
@@ -168,11 +170,12 @@ class _Scanner:
             self._blanks()
             self._at += 1  # the colon
             if name in spot.entries:
-                self._twice.append((name, mark))
+                self._twice.append((name, Mark(mark.line + 1, mark.column + 1)))
             spot.entries[name] = (mark, self._value())
         self._at += 1
 
     def _array(self, spot: Spot) -> None:
+        spot.items = []
         self._at += 1
         while self._blanks() != "]":
             if self._text[self._at] == ",":

@@ -93,7 +93,7 @@ def read(content: Content, source: str, format: Format | None = None) -> Reading
         if reading.problems:
             return reading
         size = len(json.dumps(reading.value, ensure_ascii=False, separators=(",", ":")).encode())
-        return _too_big(source, size) if size > MAX_BYTES else reading
+        return too_big(source, size) if size > MAX_BYTES else reading
     text = _decode(content, source)
     if isinstance(text, Reading):
         return text
@@ -103,9 +103,9 @@ def read(content: Content, source: str, format: Format | None = None) -> Reading
 def _decode(content: str | bytes, source: str) -> str | Reading:
     if isinstance(content, str):
         size = len(content) if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
-        return _too_big(source, size) if size > MAX_BYTES else content.removeprefix("\ufeff")
+        return too_big(source, size) if size > MAX_BYTES else content.removeprefix("\ufeff")
     if len(content) > MAX_BYTES:
-        return _too_big(source, len(content))
+        return too_big(source, len(content))
     try:
         return content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
@@ -125,6 +125,7 @@ def _read_text(text: str, source: str, format: Format | None) -> Reading:
     return read_yaml(text, source)
 
 
-def _too_big(source: str, size: int) -> Reading:
+def too_big(source: str, size: int) -> Reading:
+    """Return the refusal of a content of ``size`` bytes."""
     message = f"has {size} bytes; a document has at most {MAX_BYTES}"
     return Reading(problems=(Problem(source, 0, 0, "", message),), too_big=True)

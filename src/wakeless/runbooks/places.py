@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from wakeless.core.problems import Problem
 from wakeless.runbooks.document import Json, Path
@@ -26,14 +27,33 @@ class Mark:
     column: int = 0
 
 
-@dataclass(slots=True)
-class Spot:
-    """Where a value stands, with the spots of what is inside it."""
+class RawMark(Protocol):
+    """A place as parsers have it: both count from zero."""
 
-    mark: Mark
-    #: For each entry of a mapping, where its key stands and its value's spot.
-    entries: dict[str, tuple[Mark, Spot]] = field(default_factory=dict)
-    items: list[Spot] = field(default_factory=list)
+    @property
+    def line(self) -> int:
+        """Lines above it."""
+
+    @property
+    def column(self) -> int:
+        """Characters before it on its line."""
+
+
+class Spot:
+    """Where a value stands, with the spots of what is inside it.
+
+    Made for every value of every document, so it is bare; marks are kept as the parser made them.
+    """
+
+    __slots__ = ("entries", "items", "mark")
+
+    def __init__(self, mark: RawMark | None) -> None:
+        #: None when the value stands in no text.
+        self.mark = mark
+        #: For each entry of a mapping, where its key stands and its value's spot; None when it is none.
+        self.entries: dict[str, tuple[RawMark | None, Spot]] | None = None
+        #: The spots of the items of a list; None when it is none.
+        self.items: list[Spot] | None = None
 
     def find(self, path: Path, *, key: bool = False) -> Mark:
         """Return where ``path`` stands, or the nearest thing around it that is in the text.
@@ -42,15 +62,15 @@ class Spot:
         """
         spot, mark = self, self.mark
         for part in path:
-            if isinstance(part, int) and part < len(spot.items):
+            if isinstance(part, int) and spot.items is not None and part < len(spot.items):
                 spot = spot.items[part]
                 mark = spot.mark
-            elif isinstance(part, str) and part in spot.entries:
+            elif isinstance(part, str) and spot.entries is not None and part in spot.entries:
                 key_mark, spot = spot.entries[part]
                 mark = key_mark if key else spot.mark
             else:
                 break
-        return mark
+        return Mark() if mark is None else Mark(mark.line + 1, mark.column + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,7 @@ class Reading:
 
     value: Json = None
     #: Gives the spots; called only when there is a problem to be placed.
-    spots: Callable[[], Spot] = lambda: Spot(Mark())
+    spots: Callable[[], Spot] = lambda: Spot(None)
     #: Why the text cannot be read; then `value` is not to be used.
     problems: tuple[Problem, ...] = ()
     #: Whether the refusal is for the size alone.

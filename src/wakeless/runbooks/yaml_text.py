@@ -8,15 +8,16 @@ merges are unfolded within limits; tags other than those of JSON's own types are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from types import NoneType, UnionType
+from typing import Any
 
 import yaml
 
 from wakeless.core.problems import Problem
 from wakeless.runbooks.document import Json
-from wakeless.runbooks.places import MAX_DEPTH, MAX_UNFOLDED, Mark, Reading, Spot, shown
+from wakeless.runbooks.places import MAX_DEPTH, MAX_UNFOLDED, Mark, RawMark, Reading, Spot, shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -27,7 +28,17 @@ _WORDS: dict[str, Json] = {
 }
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})?\.[0-9]{1,30}(?:[eE][-+]?[0-9]{1,2})?|[-+]?(?:0|[1-9][0-9]{0,30})\.")
-_TAGS = {f"tag:yaml.org,2002:{kind}": kind for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
+_TAG = "tag:yaml.org,2002:"
+_SCALARS: dict[str, type | UnionType] = {
+    f"{_TAG}str": str,
+    f"{_TAG}int": int,
+    f"{_TAG}float": int | float,
+    f"{_TAG}bool": bool,
+    f"{_TAG}null": NoneType,
+}
+_COLLECTIONS = {f"{_TAG}map": dict, f"{_TAG}seq": list}
+#: Whoever looks at the attributes of an event has looked at its class before; its stubs know them not.
+_Event = Any
 _QUOTE = "put text that begins with {{ in quotes"
 
 #: How a tag of a short form in CloudFormation templates is read: `None` where tags are refused.
@@ -88,87 +99,102 @@ class _Builder:
         self._weight = 0
         #: None while the anchored value is being read.
         self._anchors: dict[str, _Anchored | None] = {}
-        self._events: Iterator[yaml.Event] = iter(())
+        self._next: Callable[[], _Event] = yaml.StreamEndEvent
 
     def read(self, text: str) -> tuple[Json, Spot]:
-        self._events = iter(yaml.parse(text, Loader=_Loader))
+        loader = _Loader(text)
+        self._next = loader.get_event
         value: Json = None
         spot: Spot | None = None
-        for event in self._events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                if spot is not None:
-                    raise _Refused("begins a second document; a runbook is one document", _mark(event.start_mark))
-                value, spot = self._value(next(self._events), 0)
-        return value, spot or Spot(Mark(1, 1))
+        try:
+            while not isinstance(event := self._next(), yaml.StreamEndEvent):
+                if isinstance(event, yaml.DocumentStartEvent):
+                    if spot is not None:
+                        raise _Refused("begins a second document; a runbook is one document", _mark(event.start_mark))
+                    value, spot = self._value(self._next(), 0)
+        finally:
+            loader.dispose()
+        return value, spot or Spot(Mark())
 
-    def _value(self, event: yaml.Event, depth: int) -> tuple[Json, Spot]:
-        mark = _mark(event.start_mark)
+    def _value(self, event: _Event, depth: int) -> tuple[Json, Spot]:
+        kind = type(event)
+        value: Json
+        if kind is yaml.ScalarEvent and event.tag is None and event.anchor is None:
+            text: str = event.value
+            self._grow(1 + len(text), event)
+            # A style is a quote or the sign of a block; a plain word has none, or an empty one.
+            value = text if event.style else _plain(text)
+            return value, Spot(event.start_mark)
         if depth > MAX_DEPTH:
-            raise _Refused(f"is nested more than {MAX_DEPTH} deep", mark)
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, mark)
-        assert isinstance(event, yaml.NodeEvent)
+            raise _Refused(f"is nested more than {MAX_DEPTH} deep", _mark(event.start_mark))
+        if kind is yaml.AliasEvent:
+            return self._alias(event)
         before = self._weight
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        spot = Spot(mark)
-        tag = event.tag if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) else None
-        if isinstance(event, yaml.ScalarEvent):
-            self._grow(1 + len(event.value), mark)
-            value = self._scalar(event, mark)
+        spot = Spot(event.start_mark)
+        if kind is yaml.ScalarEvent:
+            self._grow(1 + len(event.value), event)
+            value = self._scalar(event)
         else:
-            self._grow(1, mark)
-            if isinstance(event, yaml.SequenceStartEvent):
-                value = self._sequence(spot, depth)
-            else:
-                value = self._mapping(event, spot, depth)
-        if tag is not None and tag in self._functions:
-            value = {self._functions[tag]: value}
-            spot = Spot(mark, {self._functions[tag]: (mark, spot)})
-        elif tag is not None and not isinstance(event, yaml.ScalarEvent) and _TAGS.get(tag) not in ("map", "seq"):
-            self._refuse_tag(tag, mark)
+            self._grow(1, event)
+            value = self._sequence(spot, depth) if kind is yaml.SequenceStartEvent else self._mapping(spot, depth)
+        if event.tag is not None:
+            value, spot = self._tagged(event, value, spot)
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(value, spot, self._weight - before)
         return value, spot
 
-    def _grow(self, weight: int, mark: Mark) -> None:
+    def _tagged(self, event: _Event, value: Json, spot: Spot) -> tuple[Json, Spot]:
+        tag: str = event.tag
+        if tag in self._functions:
+            name = self._functions[tag]
+            outer = Spot(event.start_mark)
+            outer.entries = {name: (event.start_mark, spot)}
+            return {name: value}, outer
+        wanted = dict if isinstance(event, yaml.MappingStartEvent) else list
+        if not isinstance(event, yaml.ScalarEvent) and _COLLECTIONS.get(tag) is not wanted:
+            self._refuse_tag(tag, _mark(event.start_mark))
+        return value, spot
+
+    def _grow(self, weight: int, event: _Event) -> None:
         self._weight += weight
         if self._weight > self._limit:
-            raise _Refused("unfolds into too much", mark, "aliases that multiply are refused")
+            raise _Refused("unfolds into too much", _mark(event.start_mark), "aliases that multiply are refused")
 
-    def _alias(self, event: yaml.AliasEvent, mark: Mark) -> tuple[Json, Spot]:
+    def _alias(self, event: _Event) -> tuple[Json, Spot]:
+        mark = _mark(event.start_mark)
         name = shown(event.anchor)
         if event.anchor not in self._anchors:
             raise _Refused(f'refers to an anchor that is not there: "*{name}"', mark, "put the value in quotes")
         anchored = self._anchors[event.anchor]
         if anchored is None:
             raise _Refused(f'contains itself by "*{name}"', mark)
-        self._grow(anchored.weight, mark)
+        self._grow(anchored.weight, event)
         # Nothing changes values later, so what is shared stays shared.
         return anchored.value, anchored.spot
 
-    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Json:
+    def _scalar(self, event: _Event) -> Json:
+        """Return a scalar that has a tag or an anchor."""
         text: str = event.value
-        kind: str | None = None
-        if event.tag is not None and event.tag != "!":
-            kind = _TAGS.get(event.tag)
-            if kind is None and event.tag not in self._functions:
-                self._refuse_tag(event.tag, mark)
-            if kind in ("map", "seq"):
-                self._refuse_tag(event.tag, mark)
-        plain = event.implicit[0] and not event.style
-        if kind is None:
-            return _plain(text) if plain else text
-        if kind == "str":
+        tag: str | None = event.tag
+        if tag is None:
+            return text if event.style else _plain(text)
+        kind = _SCALARS.get(tag)
+        if kind is str or tag == "!":
             return text
+        if kind is None:
+            if tag not in self._functions:
+                self._refuse_tag(tag, _mark(event.start_mark))
+            return text if event.style or tag not in self._functions else _plain(text)
         value = _plain(text)
-        wanted = {"int": int, "float": int | float, "bool": bool, "null": type(None)}
-        if kind in wanted and (not isinstance(value, wanted[kind]) or (isinstance(value, bool) and kind != "bool")):
-            self.problems.append((mark, f'"{shown(text)}" is not what its tag !!{kind} says', ""))
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            name = tag.rpartition(":")[2]
+            self.problems.append((_mark(event.start_mark), f'"{shown(text)}" is not what its tag !!{name} says', ""))
         return value
 
     def _refuse_tag(self, tag: str, mark: Mark) -> None:
-        name = tag.replace("tag:yaml.org,2002:", "!!")
+        name = tag.replace(_TAG, "!!")
         hint = "put text that begins with ! in quotes"
         if name in ("!Ref", "!Sub", "!GetAtt", "!Join", "!If"):
             hint = "functions of CloudFormation stand in templates only"
@@ -176,46 +202,47 @@ class _Builder:
 
     def _sequence(self, spot: Spot, depth: int) -> list[Json]:
         values: list[Json] = []
-        for event in self._events:
-            if isinstance(event, yaml.SequenceEndEvent):
-                break
+        spot.items = []
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
             value, inner = self._value(event, depth + 1)
             values.append(value)
             spot.items.append(inner)
         return values
 
-    def _mapping(self, event: yaml.Event, spot: Spot, depth: int) -> dict[str, Json]:
+    def _mapping(self, spot: Spot, depth: int) -> dict[str, Json]:
         values: dict[str, Json] = {}
+        spot.entries = {}
         merged: list[tuple[Json, Spot]] = []
-        for key in self._events:
-            if isinstance(key, yaml.MappingEndEvent):
-                break
-            mark = _mark(key.start_mark)
-            if not isinstance(key, yaml.ScalarEvent):
+        while type(key := self._next()) is not yaml.MappingEndEvent:
+            if type(key) is not yaml.ScalarEvent:
                 braces = isinstance(key, yaml.MappingStartEvent) and key.flow_style
-                raise _Refused("has a key that is not text", mark, _QUOTE if braces else "")
-            self._grow(1 + len(key.value), mark)
+                raise _Refused("has a key that is not text", _mark(key.start_mark), _QUOTE if braces else "")
             name: str = key.value
-            value, inner = self._value(next(self._events), depth + 1)
+            self._grow(1 + len(name), key)
+            if key.anchor is not None:
+                self._anchors[key.anchor] = _Anchored(name, Spot(key.start_mark), 1 + len(name))
+            value, inner = self._value(self._next(), depth + 1)
             if name == "<<" and not key.style:
                 merged.append((value, inner))
-                continue
-            if name in values:
-                first = spot.entries[name][0].line
-                self.problems.append((mark, f'the key "{shown(name)}" is given twice, first on line {first}', ""))
-                continue
-            values[name] = value
-            spot.entries[name] = (mark, inner)
+            elif name in values:
+                first = spot.entries[name][0]
+                line = first.line + 1 if first is not None else 0
+                message = f'the key "{shown(name)}" is given twice, first on line {line}'
+                self.problems.append((_mark(key.start_mark), message, ""))
+            else:
+                values[name] = value
+                spot.entries[name] = (key.start_mark, inner)
         for value, inner in merged:
             self._merge(value, inner, values, spot)
         return values
 
     def _merge(self, value: Json, inner: Spot, values: dict[str, Json], spot: Spot) -> None:
         """Take over what the mapping does not say itself (YAML 1.1's merge key)."""
-        sources = list(zip(value, inner.items, strict=True)) if isinstance(value, list) else [(value, inner)]
+        assert spot.entries is not None
+        sources = list(zip(value, inner.items or [], strict=True)) if isinstance(value, list) else [(value, inner)]
         for source, source_spot in sources:
-            if not isinstance(source, dict):
-                self.problems.append((inner.mark, "merges (<<) something that is not a mapping", ""))
+            if not isinstance(source, dict) or source_spot.entries is None:
+                self.problems.append((_mark(inner.mark), "merges (<<) something that is not a mapping", ""))
                 continue
             for name, item in source.items():
                 if name not in values:
@@ -235,14 +262,7 @@ def _plain(text: str) -> Json:
     return text
 
 
-class _YamlMark(Protocol):
-    """What libyaml's marks and the pure reader's have in common; both count from zero."""
-
-    line: int
-    column: int
-
-
-def _mark(mark: _YamlMark | None) -> Mark:
+def _mark(mark: RawMark | None) -> Mark:
     return Mark() if mark is None else Mark(mark.line + 1, mark.column + 1)
 
 
