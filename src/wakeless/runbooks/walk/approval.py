@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wakeless.runbooks.coerce import to_integer, to_string_list
 from wakeless.runbooks.document import Json
+from wakeless.runbooks.fit import BadInput
 from wakeless.runbooks.principals import approver_for
 from wakeless.runbooks.walk import limits, messages
 from wakeless.runbooks.walk.errors import InvalidSignal
 from wakeless.runbooks.walk.events import AskApproval, SignalCame, SignalType
-from wakeless.runbooks.walk.inputs import BadInput, optional_text, text_list, whole_number
+from wakeless.runbooks.walk.inputs import optional_text
 from wakeless.runbooks.walk.state import Failure, StepExecution, StepStatus
 from wakeless.runbooks.walk.work import Move, Rest, Settled, Work
 
@@ -30,8 +32,6 @@ def request(execution: StepExecution) -> AskApproval:
     """Return what the host is asked to tell the approvers; raises `BadInput` or `Mismatch`."""
     approvers, required = _terms(execution)
     message = optional_text(execution.inputs, "Message") or ""
-    if len(message) > limits.MAX_MESSAGE:
-        raise BadInput(f"Message is longer than {limits.MAX_MESSAGE} characters")
     return AskApproval(
         step=execution.name,
         step_execution_id=execution.id,
@@ -105,10 +105,11 @@ def _decisions(execution: StepExecution) -> list[dict[str, Json]]:
 
 def _terms(execution: StepExecution) -> tuple[tuple[str, ...], int]:
     """Return the approvers, each once, and how many of them must approve; raises `BadInput` or `Mismatch`."""
-    approvers = tuple(dict.fromkeys(name for name in text_list(execution.inputs, "Approvers") if name))
+    listed = to_string_list(execution.inputs.get("Approvers"))
+    approvers = tuple(dict.fromkeys(name for name in listed if isinstance(name, str) and name))
     if not 1 <= len(approvers) <= limits.MAX_APPROVERS:
         raise BadInput(f"Approvers must name from 1 to {limits.MAX_APPROVERS} principals")
-    required = whole_number(execution.inputs, "MinRequiredApprovals", 1)
+    required = to_integer(execution.inputs.get("MinRequiredApprovals", 1))
     if not 1 <= required <= len(approvers):
         raise BadInput("MinRequiredApprovals must be from 1 to the number of approvers")
     return approvers, required

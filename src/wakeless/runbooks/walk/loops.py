@@ -6,8 +6,8 @@ from wakeless.core.errors import Refused
 from wakeless.runbooks.coerce import to_integer
 from wakeless.runbooks.conditions import holds
 from wakeless.runbooks.document import Json, Loop, Step
+from wakeless.runbooks.fit import BadInput
 from wakeless.runbooks.walk import limits, messages
-from wakeless.runbooks.walk.inputs import BadInput
 from wakeless.runbooks.walk.scope import typed_items
 from wakeless.runbooks.walk.state import Round, StepExecution, StepStatus
 from wakeless.runbooks.walk.work import Enter, LevelEnd, Move, Settled, Work

@@ -10,10 +10,11 @@ from wakeless.runbooks.coerce import compact, is_of_type, text, to_wire
 from wakeless.runbooks.conditions import holds
 from wakeless.runbooks.document import Json, Step, ValueType
 from wakeless.runbooks.durations import MAX_SLEEP, parse_duration, parse_moment
+from wakeless.runbooks.fit import BadInput
 from wakeless.runbooks.interpolate import resolve
 from wakeless.runbooks.walk import approval, limits, loops, messages
 from wakeless.runbooks.walk.events import RunAction, StartChild
-from wakeless.runbooks.walk.inputs import BadInput, needed_text, optional_text, resolved
+from wakeless.runbooks.walk.inputs import needed_text, optional_text, resolved
 from wakeless.runbooks.walk.state import Origin, StepExecution, StepStatus
 from wakeless.runbooks.walk.work import Move, Rest, Settled, Work
 
