@@ -21,6 +21,9 @@ def check_flow(document: Document, notes: Notes) -> None:
         _check_targets(document, step, path, notes)
         _check_cancel(document, step, path, notes)
     for level in levels(document):
+        if len({step.name for step in level}) < len(level):
+            # Noted already; who follows whom cannot be said.
+            continue
         cycle = find_cycle(edges(level))
         if cycle:
             message = "The steps form a cycle: " + " -> ".join(shown(name) for name in cycle)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from wakeless.core.problems import Problem
 from wakeless.runbooks.cfn_functions import TAGS, Absent, CannotResolve, Resolver, Stack
 from wakeless.runbooks.document import Document, Json, Path
-from wakeless.runbooks.errors import InvalidDocument, InvalidDocumentContent
+from wakeless.runbooks.errors import InvalidDocument, InvalidDocumentContent, MaxDocumentSizeExceeded
 from wakeless.runbooks.json_text import read_json, read_mapping
 from wakeless.runbooks.load import Loaded, judge, load, too_big
 from wakeless.runbooks.places import MAX_BYTES, Notes, Reading, Spot, kind_of, place, shown
@@ -156,7 +156,7 @@ def _document(
     elif isinstance(content, dict):
         size = len(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
         if size > MAX_BYTES:
-            loaded = Loaded(None, too_big(source, size).problems)
+            loaded = Loaded(None, too_big(source, size).problems, refusal=MaxDocumentSizeExceeded)
         else:
             loaded = judge(Reading(content, lambda: spot), source)
     else:
