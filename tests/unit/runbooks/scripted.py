@@ -13,8 +13,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from wakeless.core.errors import NotFound
 from wakeless.runbooks.document import Document
+from wakeless.runbooks.errors import InvalidExecutionParameters
 from wakeless.runbooks.load import read_document
+from wakeless.runbooks.parameters import start_parameters
 from wakeless.runbooks.view import step_views, view
 from wakeless.runbooks.walk import begin, outstanding, walk
 from wakeless.runbooks.walk.events import (
@@ -220,16 +223,18 @@ class Host:
 
     def _start_child(self, key: str, ask: StartChild) -> None:
         self.children.append(ask)
-        of = {"step_execution_id": ask.step_execution_id, "attempt": ask.attempt}
-        document = self.documents.get(ask.document_name)
-        if document is None:
-            failure = Failure(message=f"there is no document {ask.document_name}")
-            self._events.append((key, StepFailed(**of, failure=failure)))
+        step, attempt = ask.step_execution_id, ask.attempt
+        try:
+            if ask.document_name not in self.documents:
+                raise NotFound(f"there is no document {ask.document_name}")
+            values = start_parameters(self.documents[ask.document_name], ask.parameters)
+        except (NotFound, InvalidExecutionParameters) as error:
+            failure = Failure(message=str(error))
+            self._events.append((key, StepFailed(step_execution_id=step, attempt=attempt, failure=failure)))
             return
-        parameters = {name: values[0] for name, values in ask.parameters.items()}
-        parent = (key, ask.step_execution_id, ask.attempt)
-        child = self.start(ask.document_name, parameters, depth=ask.depth, parent=parent, run=False)
-        self._events.insert(0, (key, ChildStarted(**of, execution_id=child)))
+        child = self.start(ask.document_name, values, depth=ask.depth, parent=(key, step, attempt), run=False)
+        started = ChildStarted(step_execution_id=step, attempt=attempt, execution_id=child)
+        self._events.insert(0, (key, started))
 
     def _tell_parent(self, key: str, execution: Execution, finish: Finish) -> None:
         if execution.parent is not None:

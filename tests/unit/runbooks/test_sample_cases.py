@@ -1,6 +1,6 @@
 """The acceptance cases that need no more than the walk: documents in, asks answered by the case's mocks, statuses out.
 
-What an action does with AWS behind its ask is not shown here; such actions are answered with what they would have given.
+What an action does with AWS behind its ask is not shown here; such actions are answered with what they would give.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import pytest
 from tests.unit.runbooks.scripted import CALLER, Fails, Host, TimesOut
 
 from wakeless.runbooks.coerce import compact
-from wakeless.runbooks.document import Document, ValueType
-from wakeless.runbooks.errors import InvalidDocument
+from wakeless.runbooks.errors import InvalidDocument, InvalidExecutionParameters
 from wakeless.runbooks.load import read_document
+from wakeless.runbooks.parameters import start_parameters
 from wakeless.runbooks.selectors import select
 from wakeless.runbooks.walk.events import RunAction
 from wakeless.runbooks.walk.state import Mode
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "runbooks" / "cases.json").read_text())["cases"]
 
-#: Cases of other rooms: parameters at the start, rate control, the API's own errors.
-ELSEWHERE = {"param-022", "rate-001", "apix-001"}
+#: Cases of other rooms: rate control, the API's own errors.
+ELSEWHERE = {"rate-001", "apix-001"}
 
 
 @dataclass
@@ -110,21 +110,6 @@ def contains(whole: Any, part: Any) -> bool:
     return type(whole) is type(part) and bool(whole == part)
 
 
-def start_values(document: Document, given: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return typed parameters, defaults included; the rules of the start have tests of their own."""
-    values: dict[str, Any] = {}
-    for name, parameter in document.parameters.items():
-        if name not in given:
-            values[name] = parameter.default
-        elif parameter.type.value_type is ValueType.STRING_LIST:
-            values[name] = given[name]
-        elif parameter.type.value_type is ValueType.STRING:
-            values[name] = given[name][0]
-        else:
-            values[name] = json.loads(given[name][0])
-    return values
-
-
 @pytest.mark.parametrize("case", [c for c in CASES if c["id"] not in ELSEWHERE], ids=lambda case: case["id"])
 def test_a_case_goes_as_expected(case: dict[str, Any]) -> None:
     expected = case["expected"]
@@ -135,8 +120,13 @@ def test_a_case_goes_as_expected(case: dict[str, Any]) -> None:
     mocks = Mocks(case.get("mocks", {}))
     documents = {"Main": case["document"], **mocks.mocks.get("documents", {})}
     host = Host(documents, mocks)
+    if expected["phase"] == "start":
+        with pytest.raises(InvalidExecutionParameters) as refused:
+            start_parameters(host.documents["Main"], case["parameters"])
+        assert refused.value.aws_code == expected["errorCode"]
+        return
     mode = Mode(case.get("start", {}).get("Mode", "Auto"))
-    execution = host.start(parameters=start_values(host.documents["Main"], case["parameters"]), mode=mode)
+    execution = host.start(parameters=start_parameters(host.documents["Main"], case["parameters"]), mode=mode)
     for entry in case.get("timeline", []):
         if "advance" in entry:
             host.advance(entry["advance"])
