@@ -220,10 +220,11 @@ class _Copier:
         return None
 
     def _text(self, text: str, path: Path) -> str:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self._refuse(path, "has half a character (a surrogate)")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                self._refuse(path, "has half a character (a surrogate)")
         return str(text)
 
     def _list(self, value: Sequence[object], path: Path, depth: int) -> list[Json]:

@@ -121,7 +121,9 @@ class _Builder:
         value: Json
         if kind is yaml.ScalarEvent and event.tag is None and event.anchor is None:
             text: str = event.value
-            self._grow(1 + len(text), event)
+            self._weight += 1 + len(text)
+            if self._weight > self._limit:
+                self._grow(0, event)
             # A style is a quote or the sign of a block; a plain word has none, or an empty one.
             value = text if event.style else _plain(text)
             return value, Spot(event.start_mark)
