@@ -14,8 +14,13 @@ from collections.abc import Callable, Mapping
 from wakeless.core.errors import Refused
 from wakeless.runbooks.document import IteratorType, Json, ValueType
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 #: Nobody writes deeper data by hand; JSON libraries begin to fail beyond about ten times as much.
 MAX_DEPTH = 100
+
+#: Python writes no number of more than 4,300 digits.
+_MAX_BITS = 10_000
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")
 
@@ -40,7 +45,7 @@ def text(value: Json) -> str:
 def compact(value: object) -> str:
     """Return JSON without blanks, other alphabets as they are; raises `NotJson`."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise NotJson(f"cannot be written as JSON: {error}") from error
 
@@ -57,20 +62,32 @@ def parse_json(written: str) -> Json:
 def admit(value: object) -> Json:
     """Return data from outside as JSON: keys are text, tuples are lists, NaN and infinities are text.
 
-    Raises `NotJson` for anything else, and for what is nested deeper than `MAX_DEPTH`.
+    Halves of characters become question marks. Raises `NotJson` for anything else, for numbers of thousands of digits,
+    and for what is nested deeper than `MAX_DEPTH`.
     """
     return _admit(value, MAX_DEPTH)
 
 
+def whole_text(written: str) -> str:
+    """Return text that can be stored: half of a character, which no encoding knows, becomes a question mark."""
+    return written if written.isascii() else written.encode("utf-8", "replace").decode()
+
+
 def _admit(value: object, depth: int) -> Json:
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return whole_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > _MAX_BITS:
+            raise NotJson("holds a number of thousands of digits")
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if depth == 0:
         raise NotJson(f"is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(key): _admit(item, depth - 1) for key, item in value.items()}
+        return {whole_text(str(key)): _admit(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_admit(item, depth - 1) for item in value]
     raise NotJson(f"holds a {type(value).__name__}, which is not JSON")

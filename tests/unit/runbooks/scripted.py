@@ -7,7 +7,7 @@ with this host, it also shows that states survive a restart and that the walk ha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from wakeless.runbooks.errors import InvalidExecutionParameters
 from wakeless.runbooks.load import read_document
 from wakeless.runbooks.parameters import start_parameters
 from wakeless.runbooks.view import step_views, view
-from wakeless.runbooks.walk import begin, outstanding, walk
+from wakeless.runbooks.walk import begin, next_due, outstanding, rebuilt, waits_for, walk
 from wakeless.runbooks.walk.events import (
     AskApproval,
     ChildEnded,
@@ -194,6 +194,11 @@ class Host:
         execution.state, execution.wake_at, execution.waits_for = state, walked.wake_at, walked.waits_for
         for row in walked.changed:
             execution.rows[row.id] = ROWS.validate_json(ROWS.dump_json(row))
+        # As a host does it: a small head beside rows.
+        head = STATES.validate_json(STATES.dump_json(replace(state, steps={})))
+        assert rebuilt(head, execution.rows.values()) == state
+        if walked.waits_for is not Waiting.TURN:
+            assert (waits_for(state), next_due(state)) == (walked.waits_for, walked.wake_at)
         assert state.status.final == (walked.waits_for is None)
         if walked.waits_for in (Waiting.ACTION, Waiting.CHILD, Waiting.APPROVAL):
             assert outstanding(state)

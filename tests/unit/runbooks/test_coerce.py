@@ -146,12 +146,12 @@ def test_the_wire_form_is_a_list_of_text(value: Any, wire: list[str]) -> None:
 
 
 def test_data_from_outside_becomes_json() -> None:
-    given = {1: (1, float("nan"), float("-inf")), "b": {"c": None}}
-    assert admit(given) == {"1": [1, "nan", "-inf"], "b": {"c": None}}
+    given = {1: (1, float("nan"), float("-inf")), "b": {"c": None}, "\ud800": "ä\udfff"}
+    assert admit(given) == {"1": [1, "nan", "-inf"], "b": {"c": None}, "?": "ä?"}
 
 
-@pytest.mark.parametrize("value", [object(), {"k": b"bytes"}, {1, 2}])
-def test_what_is_not_json_is_refused(value: object) -> None:
+@pytest.mark.parametrize("value", [object(), {"k": b"bytes"}, {1, 2}, 10**4000])
+def test_what_cannot_be_a_value_is_refused(value: object) -> None:
     with pytest.raises(NotJson):
         admit(value)
 

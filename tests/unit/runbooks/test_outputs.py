@@ -99,6 +99,14 @@ def test_a_result_that_is_nested_without_end_fails_the_step() -> None:
     assert "nested deeper" in host.view(execution)["FailureMessage"]
 
 
+def test_text_with_half_a_character_can_be_kept() -> None:
+    host = Host({"Main": runbook(script("a"), script("b"))}, lambda ask: {"Payload": "\ud800"})
+    execution = host.start()
+    assert host.step(execution, "a").outputs["Payload"] == "?"
+    host = Host({"Main": runbook(script("a"))}, lambda ask: Fails("\udfff"))
+    assert host.view(host.start())["FailureMessage"] == "?"
+
+
 def test_outputs_of_the_document_are_lists_of_text() -> None:
     outputs = [output("s", "$.s"), output("l", "$.l", "StringList"), output("m", "$.m", "StringMap")]
     outputs += [output("ml", "$.ml", "MapList"), output("b", "$.b", "Boolean"), output("no", "$.no")]

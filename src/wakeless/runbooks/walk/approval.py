@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wakeless.runbooks.coerce import to_integer, to_string_list
+from wakeless.runbooks.coerce import to_integer, to_string_list, whole_text
 from wakeless.runbooks.document import Json
 from wakeless.runbooks.fit import BadInput
 from wakeless.runbooks.principals import approver_for
@@ -91,10 +91,10 @@ def _decision(work: Work, approver: str, signal: SignalCame) -> dict[str, Json]:
     comment = signal.payload.get("Comment") or ("",)
     return {
         "Approver": approver,
-        "Principal": signal.principal,
+        "Principal": whole_text(signal.principal),
         STATUS: "Rejected" if signal.type is SignalType.REJECT else "Approved",
         "ApprovalDecisionTime": work.now.isoformat(),
-        "Comment": comment[0],
+        "Comment": whole_text(comment[0]),
     }
 
 

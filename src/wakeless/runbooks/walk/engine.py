@@ -28,7 +28,7 @@ from wakeless.runbooks.walk.events import (
 )
 from wakeless.runbooks.walk.limits import MAX_MOVES
 from wakeless.runbooks.walk.scope import Scope
-from wakeless.runbooks.walk.state import ExecutionState, ExecutionStatus, Mode, Origin, StepStatus
+from wakeless.runbooks.walk.state import ExecutionState, ExecutionStatus, Mode, Origin, StepExecution, StepStatus
 from wakeless.runbooks.walk.work import Enter, LevelEnd, Move, Over, Rest, Settled, Work, stop_action
 
 
@@ -58,10 +58,10 @@ def walk(document: Document, state: ExecutionState, event: Event, now: datetime)
     """
     work = Work(document, state, now)
     _run(work, _move(work, event), explicit=isinstance(event, SignalCame) and event.type is SignalType.START_STEP)
+    waiting = _waiting(work.status, work.execution, work.next, work.started_at)
+    if not work.status.final and work.status is not ExecutionStatus.CANCELLING:
+        work.status = _STATUS.get(waiting, ExecutionStatus.IN_PROGRESS)
     after = work.state()
-    waiting = waits_for(after)
-    if not after.status.final and after.status is not ExecutionStatus.CANCELLING:
-        after = replace(after, status=_STATUS.get(waiting, ExecutionStatus.IN_PROGRESS))
     return Walked(
         state=after,
         changed=tuple(work.changed.values()),
@@ -87,13 +87,20 @@ _WAITS: Mapping[str, Waiting] = {
 
 def waits_for(state: ExecutionState) -> Waiting | None:
     """Return what an execution waits for, None when it is over."""
-    if state.status.final:
+    execution = state.steps[state.current] if state.current is not None else None
+    return _waiting(state.status, execution, state.next, state.started_at)
+
+
+def _waiting(
+    status: ExecutionStatus, execution: StepExecution | None, following: str | None, started_at: datetime | None
+) -> Waiting | None:
+    if status.final:
         return None
-    if state.current is not None:
-        return _WAITS.get(state.steps[state.current].action, Waiting.ACTION)
-    if state.next is not None:
+    if execution is not None:
+        return _WAITS.get(execution.action, Waiting.ACTION)
+    if following is not None:
         return Waiting.TURN
-    return Waiting.OPERATOR if state.started_at is not None else Waiting.START
+    return Waiting.OPERATOR if started_at is not None else Waiting.START
 
 
 def outstanding(state: ExecutionState) -> tuple[Ask, ...]:

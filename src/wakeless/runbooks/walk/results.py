@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wakeless.runbooks.coerce import NotJson, admit
+from wakeless.runbooks.coerce import NotJson, admit, whole_text
 from wakeless.runbooks.document import Json, Step
 from wakeless.runbooks.outputs import extract
 from wakeless.runbooks.walk import messages, steps, timers
@@ -31,7 +31,7 @@ def came(work: Work, result: Result) -> Move:
             execution = _with_outputs(work, step, execution, result.raw)
             if execution.status is StepStatus.CANCELLING:
                 return _cancelled(work, execution)
-            return timers.time_out(work, execution, result.message)
+            return timers.time_out(work, execution, whole_text(result.message))
         case StepStopped():
             return _cancelled(work, _with_outputs(work, step, execution, result.raw))
         case ChildStarted():
@@ -60,7 +60,8 @@ def _failed(work: Work, step: Step, execution: StepExecution, result: StepFailed
     again = result.retry and result.failure.stage is not Stage.INPUT_VALIDATION
     if again and execution.attempt < step.max_attempts and not timers.no_more_attempts(work):
         return steps.retry(work, step, execution)
-    work.end(execution, StepStatus.FAILED, failure=result.failure)
+    failure = replace(result.failure, message=whole_text(result.failure.message))
+    work.end(execution, StepStatus.FAILED, failure=failure)
     return Settled(step.name)
 
 

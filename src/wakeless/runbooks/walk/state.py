@@ -7,8 +7,8 @@ changed step execution with every move.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import NAMESPACE_OID, uuid5
@@ -245,3 +245,16 @@ class ExecutionState:
     failure_message: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+def rebuilt(head: ExecutionState, executions: Iterable[StepExecution]) -> ExecutionState:
+    """Return the state whose step executions are kept as rows.
+
+    Args:
+        head: the state with or without its `steps`; they are not looked at.
+        executions: the latest of each step at least, in any order.
+    """
+    steps: dict[str, StepExecution] = {}
+    for execution in sorted(executions, key=lambda execution: execution.ordinal):
+        steps[execution.name] = execution
+    return replace(head, steps=steps)
