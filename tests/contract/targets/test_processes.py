@@ -119,7 +119,7 @@ async def test_a_killed_runner_is_told_and_its_script_can_still_be_stopped(bench
 
 
 async def test_a_killed_runner_does_not_lift_the_time_limit(bench: Bench, target: Target) -> None:
-    command = a_command(f"echo ready; sleep {MARK}.6", timeout=1.5)
+    command = a_command(f"echo ready; sleep {MARK}.6", timeout=4.0)
     await target.start(command)
     await target.observe(command.attempt_id, wait=10.0)
     _kill_runner(bench, command.attempt_id)
