@@ -251,7 +251,12 @@ def fill(db: Database) -> None:
 
 
 def make_room(db: Database) -> None:
-    db.submit(lambda connection: connection.execute("PRAGMA max_page_count = 1073741823").fetchall()).result()
+    while True:
+        try:
+            db.submit(lambda connection: connection.execute("PRAGMA max_page_count = 1073741823").fetchall()).result()
+        except StoreUnavailable:
+            continue  # it shared a commit with what found no room
+        return
 
 
 async def fill_up(db: Database) -> None:
