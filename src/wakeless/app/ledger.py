@@ -12,7 +12,6 @@ from wakeless.alarms.alarm import Alarm, AlarmState
 from wakeless.core.clock import Clock
 from wakeless.core.errors import NotFound
 from wakeless.core.ids import Ids
-from wakeless.core.timeline import TimelineEntry
 from wakeless.escalation.ports import MessageKind
 from wakeless.pipeline.effects import BeginAttempt, EndAttempt, Tell
 from wakeless.pipeline.events import AlarmReported, CancelRequested, Event, Guarded, Planned
@@ -182,22 +181,13 @@ class Ledger:
     def apply_in(self, db: sqlite3.Connection, incident_id: str, event: Event) -> Run:
         """Apply one event through a transaction that is already open."""
         now = self._clock.now()
-        run = journal.get_run(db, incident_id)
-        if run is None:
-            raise NotFound(f"there is no incident {incident_id}")
+        run = _existing(db, incident_id)
         run = self._write(db, advance(run, event, now), before=run, now=now)
         return self._ask_guard(db, run, now)
 
     async def ask_guard(self, incident_id: str) -> Run:
         """Ask the guard, where that is what the incident waits for: after a restart, or when a hold is over."""
-
-        def unit(db: sqlite3.Connection) -> Run:
-            run = journal.get_run(db, incident_id)
-            if run is None:
-                raise NotFound(f"there is no incident {incident_id}")
-            return self._ask_guard(db, run, self._clock.now())
-
-        return await self._db.write(unit)
+        return await self._db.write(lambda db: self._ask_guard(db, _existing(db, incident_id), self._clock.now()))
 
     def _ask_guard(self, db: sqlite3.Connection, run: Run, now: datetime) -> Run:
         # The facts are read in the transaction that begins the attempt: two incidents cannot both be let through.
@@ -227,10 +217,6 @@ class Ledger:
 
         return await self._db.write(unit)
 
-    async def note(self, incident_id: str, entries: Sequence[TimelineEntry]) -> None:
-        """Append to an incident's timeline."""
-        await self._db.write(lambda db: journal.add_timeline(db, incident_id, entries))
-
     def _write(self, db: sqlite3.Connection, step: Step, *, before: Run | None, now: datetime) -> Run:
         run = step.run
         if before is not None and run != before:
@@ -255,6 +241,13 @@ class Ledger:
             channels = journal.told_channels(db, run.incident.id)
         for channel in channels:
             journal.put_message(db, self._ids.new("msg", now), run.incident.id, channel, tell, now)
+
+
+def _existing(db: sqlite3.Connection, incident_id: str) -> Run:
+    run = journal.get_run(db, incident_id)
+    if run is None:
+        raise NotFound(f"there is no incident {incident_id}")
+    return run
 
 
 def _believable(alarm: Alarm, now: datetime) -> Alarm:

@@ -172,6 +172,3 @@ SELECT status, count(*) FROM incidents GROUP BY status
 -- prune_alarms: forget reports that nobody will repeat; what nobody has looked at yet is never forgotten
 DELETE FROM alarms_received
 WHERE seq IN (SELECT seq FROM alarms_received WHERE received_at < :before AND correlated = 1 LIMIT :limit)
-
--- old_incidents: resolved ones older than a moment
-SELECT id FROM incidents WHERE status = 'resolved' AND resolved_at < :before LIMIT :limit
